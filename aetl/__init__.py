@@ -1,0 +1,50 @@
+"""aetl brings a chatbot's JSON exports from an Azure Blob container into a SQL database, every export exactly once.
+
+import asyncio
+import aetl
+
+settings = aetl.read_settings(container="https://ACCOUNT.blob.core.windows.net/CONTAINER")
+reports = asyncio.run(aetl.load(settings))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aetl.config import Settings as Settings
+    from aetl.config import read_settings as read_settings
+    from aetl.errors import AetlError as AetlError
+    from aetl.errors import ConfigurationError as ConfigurationError
+    from aetl.errors import ContainerError as ContainerError
+    from aetl.errors import ContractError as ContractError
+    from aetl.errors import DatabaseError as DatabaseError
+    from aetl.errors import LoadRunning as LoadRunning
+    from aetl.models import LoadReport as LoadReport
+    from aetl.models import TableCounts as TableCounts
+    from aetl.pipeline import export as export
+    from aetl.pipeline import load as load
+    from aetl.simulation.night import simulate as simulate
+
+__version__ = "0.1.0"
+
+# Imported when they are asked for: `aetl --help` needs none of asyncio, Azure and SQLite.
+_HOMES = {
+    "aetl.config": ("Settings", "read_settings"),
+    "aetl.errors": (
+        "AetlError", "ConfigurationError", "ContainerError", "ContractError", "DatabaseError", "LoadRunning"
+    ),
+    "aetl.models": ("LoadReport", "TableCounts"),
+    "aetl.pipeline": ("export", "load"),
+    "aetl.simulation.night": ("simulate",),
+}  # fmt: skip
+__all__ = [name for names in _HOMES.values() for name in names]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
+
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

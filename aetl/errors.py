@@ -1,0 +1,179 @@
+"""Every way in which aetl can fail, as one tree.
+
+AetlError                       1   unexpected failure
+ +- ConfigurationError          2   usage or configuration
+ +- ContainerError              4   the container
+ |   +- ContainerUnreachable        no answer, or the server's own failure
+ |   +- ContainerAccessDenied       SAS, key or right refused
+ |   +- ContainerNotFound           no such container
+ |   +- ExportNotFound              the export is gone, or was never there
+ |   +- ExportChanged               replaced by another version while it was read
+ |   +- ExportExists                a write would have overwritten an export
+ |   +- ExportDamaged               its bytes are not what the container said
+ +- DatabaseError               5   the database
+ |   +- DatabaseNotFound            there is none yet
+ |   +- DatabaseLocked              another program writes to it
+ |   +- DatabaseFull                no room for it
+ |   +- DatabaseDamaged             corrupt, or no database at all
+ |   +- DatabaseNotOurs             it belongs to somebody else, or has other tables
+ |   +- DatabaseInaccessible        it cannot be opened or written
+ +- ContractError               6   the export breaks the contract
+ |   +- ExportMalformed             it is not one JSON object with the contract's arrays
+ |   +- RejectsExceeded             more rejects than --max-rejects allows
+ +- LoadRunning                75   another load is running
+
+The number is the exit code of the command line. A message says what went wrong and where; `hint`
+says what the operator can do about it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aetl.models import LoadReport
+
+
+class AetlError(Exception):
+    """Something that aetl cannot go on with.
+
+    `str()` is the message; `hint` the way out, the class's own unless one is given; `reports` what was loaded before,
+    and what failed.
+    """
+
+    exit_code = 1
+    hint = "The log file has the details."
+    reports: tuple[LoadReport, ...] = ()
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+    @property
+    def line(self) -> str:
+        """Message and hint as one line for the operator."""
+        return f"{' '.join(str(self).split())}. {self.hint}"
+
+
+class ConfigurationError(AetlError):
+    """An option, a variable or a file that configures aetl is missing or wrong."""
+
+    exit_code = 2
+    hint = "See aetl --help; `aetl check` tries the whole configuration."
+
+
+class ContainerError(AetlError):
+    """The container did not do what was asked of it."""
+
+    exit_code = 4
+    hint = "Try `aetl check`."
+
+
+class ContainerUnreachable(ContainerError):
+    """The container's server gave no answer, or failed by itself, also when asked again."""
+
+    hint = "Check the address and the network; the next run starts again from where this one began."
+
+
+class ContainerAccessDenied(ContainerError):
+    """The container's server refused the SAS, the key or the identity."""
+
+    hint = "`aetl check` shows what the SAS allows and when it ends."
+
+
+class ContainerNotFound(ContainerError):
+    """There is no such container."""
+
+    hint = "Check the container's name in its URL; `aetl export` creates it where the SAS allows."
+
+
+class ExportNotFound(ContainerError):
+    """There is no such export in the container, or it was deleted before it was read."""
+
+    hint = "`aetl load --dry-run` lists the exports that wait."
+
+
+class ExportChanged(ContainerError):
+    """The export was replaced by another version while it was being read."""
+
+    hint = "The next run takes the new version."
+
+
+class ExportExists(ContainerError):
+    """An export of that name is there already, and exports are never overwritten."""
+
+    hint = "Run the export again: it takes the time as its new name."
+
+
+class ExportDamaged(ContainerError):
+    """The bytes of the export are not those that the container announced."""
+
+    hint = "Run the load again; if it stays, write the export anew."
+
+
+class DatabaseError(AetlError):
+    """The database did not do what was asked of it."""
+
+    exit_code = 5
+    hint = "Try `aetl check`."
+
+
+class DatabaseNotFound(DatabaseError):
+    """There is no database yet, or nothing in it."""
+
+    hint = "`aetl load` creates it; or name another one with --database."
+
+
+class DatabaseLocked(DatabaseError):
+    """Another program holds the database's write lock."""
+
+    hint = "End the program that writes to it, or run again later."
+
+
+class DatabaseFull(DatabaseError):
+    """There is no room left for the database."""
+
+    hint = "Free some disk space and run again; the load was rolled back."
+
+
+class DatabaseDamaged(DatabaseError):
+    """The file is corrupt, or not a database at all."""
+
+    hint = "Restore it from a backup, or name another file with --database."
+
+
+class DatabaseNotOurs(DatabaseError):
+    """The database holds something that aetl did not make, or its tables differ from the SQL file's."""
+
+    hint = "Name another database with --database."
+
+
+class DatabaseInaccessible(DatabaseError):
+    """The database cannot be opened, read or written."""
+
+    hint = "Check that the folder exists and that this account may write to it and to the file."
+
+
+class ContractError(AetlError):
+    """The export is not what the contract says; nothing of it was loaded."""
+
+    exit_code = 6
+    hint = "Have the export written anew, or change the contract (--schema)."
+
+
+class ExportMalformed(ContractError):
+    """The export is not one JSON object that holds the contract's arrays, so that no record can be trusted."""
+
+
+class RejectsExceeded(ContractError):
+    """More records break the contract than --max-rejects allows."""
+
+    hint = "--max-rejects N|all loads the rest and keeps the rejects in _aetl_rejects."
+
+
+class LoadRunning(AetlError):
+    """Another load into the same database is running."""
+
+    exit_code = 75
+    hint = "It will load what is there; run again when it has ended."

@@ -1,0 +1,143 @@
+"""What flows through the pipeline: plain frozen data, no behaviour that does I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Row = tuple[Any, ...]
+"""One record's values in the order of the contract's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export as the container lists it.
+
+    `size` is in bytes as stored, so compressed where `gzip` is true; `created` is in UTC. `etag` changes with every
+    version of the content.
+    """
+
+    name: str
+    etag: str
+    size: int
+    created: datetime
+    gzip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some thousand records of one table in the order of the export.
+
+    `first` is the position of the first one in its array, counted from 0. A record is whatever JSON value stood there:
+    whether it is an object that the contract accepts is not known yet.
+    """
+
+    table: str
+    first: int
+    records: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that breaks the contract: where it stood, the JSON pointer within it, the reason, and the whole of it.
+
+    `record` is JSON text.
+    """
+
+    table: str
+    position: int
+    pointer: str
+    reason: str
+    record: str
+
+    def __str__(self) -> str:
+        return f"{self.table}[{self.position}]{self.pointer}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBatch:
+    """A batch that the contract has judged: `read` records became rows for the database, or rejects.
+
+    `positions` says for each row where its record stood in the table's array.
+    """
+
+    table: str
+    read: int
+    rows: Sequence[Row]
+    positions: Sequence[int]
+    rejects: Sequence[Reject] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableCounts:
+    """What became of one table's records: `read` is always `loaded + unchanged + rejected`."""
+
+    read: int = 0
+    loaded: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: TableCounts) -> TableCounts:
+        return TableCounts(
+            self.read + other.read,
+            self.loaded + other.loaded,
+            self.unchanged + other.unchanged,
+            self.rejected + other.rejected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What writing some records of one table came to, with those rejects that only the database could find."""
+
+    table: str
+    counts: TableCounts
+    rejects: Sequence[Reject] = ()
+
+
+Status = Literal["loaded", "failed", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """One export's row in the ledger: `status` says whether it is in; `error` and `exit_code` why it is not.
+
+    `bytes` are those read from the container, `seconds` the load's whole time. `pending` only occurs in a dry run.
+    """
+
+    blob: str
+    etag: str
+    status: Status
+    load_id: int | None = None
+    bytes: int = 0
+    seconds: float = 0.0
+    tables: Mapping[str, TableCounts] = field(default_factory=dict)
+    finished_at: datetime | None = None
+    error: str | None = None
+    exit_code: int = 0
+
+    @property
+    def rejected(self) -> int:
+        """The number of rejects over all tables."""
+        return sum(counts.rejected for counts in self.tables.values())
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How things stand: the last loads, newest first, when the last success was (UTC), and the exports that wait."""
+
+    loads: Sequence[LoadReport]
+    last_success: datetime | None
+    waiting: Sequence[Export] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `aetl check`: what was looked at, how it is, and what to do about it."""
+
+    level: Literal["ok", "warning", "failure"]
+    subject: str
+    message: str
+    advice: str = ""
