@@ -1,0 +1,65 @@
+"""The two formats of the log: lines for people, JSON lines for machines, both without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Literal
+
+from aetl.logs.redaction import redact
+
+LogFormat = Literal["text", "json"]
+
+# Whatever a terminal or a reader may take for the end of a line or a command: nobody forges a record.
+_CONTROL = {
+    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029) if code != ord("\t")
+}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class TextFormatter(logging.Formatter):
+    """One line a record, in UTC; a traceback follows indented, so that no line of it looks like a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format the record, redacted."""
+        message = redact(record.getMessage())
+        if not hasattr(record, "stage"):  # a stage's message says by itself where it comes from
+            message = f"{record.name.removeprefix('aetl.')}: {message}"
+        head = f"{_time(record)} {record.levelname:<5} [{record.process}] {message.translate(_CONTROL)}"
+        below = (line.translate(_CONTROL) for text in self._details(record).values() for line in text.split("\n"))
+        return "\n    ".join((head, *below))
+
+    def _details(self, record: logging.LogRecord) -> dict[str, str]:
+        # Not through record.exc_text where it can be helped: other handlers share it, and theirs is not redacted.
+        details = {}
+        if record.exc_info:
+            details["exception"] = self.formatException(record.exc_info)
+        elif record.exc_text:
+            details["exception"] = record.exc_text
+        if record.stack_info:
+            details["stack"] = self.formatStack(record.stack_info)
+        return {name: redact(text).rstrip("\n") for name, text in details.items()}
+
+
+class JsonFormatter(TextFormatter):
+    """One JSON object a line: time, level, logger, message, pid, the record's extras, `exception` if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format the record, each text in it redacted."""
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+            "pid": record.process,
+        }
+        for name, value in vars(record).items():
+            if name not in _STANDARD:
+                line[name] = value if isinstance(value, (int, float, type(None))) else redact(str(value))
+        # Redacted before and not after: a pattern that takes a quote along would break the JSON.
+        return json.dumps(line | self._details(record), ensure_ascii=False)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

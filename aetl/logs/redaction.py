@@ -1,0 +1,83 @@
+"""Takes secrets out of text: those that were named, and whatever looks like one."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from urllib.parse import unquote
+
+MASK = "***"
+SHORTEST = 6
+"""Characters; anything shorter would turn up in innocent text everywhere."""
+
+_EQUALS = r"""(?:=|%(?:25)*3D|["']\s*[:,]\s*b?["'])"""
+_PASSWORD = r"""(?:password|passwd|pwd)(?:\s*=\s*|["']\s*:\s*)"""
+# A word begins here: after no letter, unless that letter ends a percent-encoded character, as in %3Fsig%3D.
+_BEGIN = r"(?:(?<![A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))"
+
+# `kept` stays, `secret` goes.
+_LOOKS_SECRET = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"""(?P<kept>SharedAccessSignature{_EQUALS})(?P<secret>[^;\s"'<>]+)""",
+        rf"""(?P<kept>(?:AccountKey|SharedAccessKey){_EQUALS})(?P<secret>[^;&\s"'<>]+)""",
+        rf"""(?P<kept>{_BEGIN}sig{_EQUALS})(?P<secret>(?:(?!%(?:25)*26)[\w%+/=.~*-])+)""",
+        r"""(?P<kept>SharedKey(?:Lite)?\s+[^\s:"']+:)(?P<secret>[\w+/=-]+)""",
+        r"""(?P<kept>Authorization["']?\s*[:=]\s*b?["']?(?:Bearer|Basic)\s+)(?P<secret>[^\s"',;]+)""",
+        r"""(?P<kept>\b(?:Bearer|Basic)\s+)(?P<secret>[\w.~+/=-]{16,})""",
+        rf"""(?P<kept>{_PASSWORD}(?P<quote>["']))(?P<secret>(?:\\.|(?!(?P=quote)).)*)""",
+        rf"""(?P<kept>{_PASSWORD})(?P<secret>[^\s&;"']+)""",
+        # It may hold an unquoted slash or @, so it ends at the last @; host:port/path is none; a bound keeps it linear.
+        r"""(?P<kept>://[^\s/?\#@:\["']*:)(?!\d{1,5}[/?\#])(?P<secret>[^\s"'<>]{0,999})(?=@)""",
+    )
+)
+
+_lock = threading.Lock()
+_hidden: dict[str, str] = {}
+_any_hidden: re.Pattern[str] | None = None
+
+
+def redact(text: str) -> str:
+    """Replace every secret in `text` by `***`: a log is read by more people than the secret is for."""
+    if _any_hidden is not None:
+        text = _any_hidden.sub(MASK, text)
+    for pattern in _LOOKS_SECRET:
+        text = pattern.sub(rf"\g<kept>{MASK}", text)
+    return text
+
+
+def hide(secret: str) -> None:
+    """Register a secret, so that `redact` knows it from now on, wherever and however encoded it turns up.
+
+    What looks like a secret within it, such as the signature of a SAS, is registered too. Secrets of less than six
+    characters are ignored.
+    """
+    global _any_hidden
+    found = [match["secret"] for pattern in _LOOKS_SECRET for match in pattern.finditer(secret)]
+    forms = {form for part in (secret, *found) for form in (part.strip("?\"' \n"), unquote(part.strip("?\"' \n")))}
+    with _lock:
+        _hidden.update({form: "".join(map(_any_form, form)) for form in forms if len(form) >= SHORTEST})
+        if _hidden:
+            # The longest first: a secret that begins like another one must not leave its end behind.
+            _any_hidden = re.compile("|".join(_hidden[form] for form in sorted(_hidden, key=len, reverse=True)))
+
+
+def _any_form(character: str) -> str:
+    """A pattern for one character of a secret: plain, percent-encoded (repeatedly), or as JSON and repr() escape it."""
+    if character.isascii() and (character.isalnum() or character in "-._~"):
+        return re.escape(character)
+    octets = character.encode("utf-8", "surrogatepass")
+    forms = {
+        character,
+        repr(character)[1:-1],
+        ascii(character)[1:-1],
+        json.dumps(character)[1:-1],
+        # repr() escapes a quote only where the other one occurs as well.
+        *({"\\" + character} if character in "'\"" else ()),
+        # quote_plus, and whoever decodes what was not encoded.
+        *({" ", "+"} if character in " +" else ()),
+    }
+    encoded = "".join(f"%(?:25)*{octet:02X}" for octet in octets)
+    alternatives = sorted(map(re.escape, forms), key=len, reverse=True)
+    return f"(?:(?i:{encoded})|{'|'.join(alternatives)})"
