@@ -1,0 +1,251 @@
+"""Judges records: batches become rows for the database, or rejects with a reason.
+
+The contract is a JSON Schema (draft-07) of a whole export. Which tables there are, and their columns in order, follow
+from it: every property of the document is a table's array, every property of its items a column.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from importlib import resources
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from aetl.errors import ConfigurationError
+from aetl.models import Batch, CheckedBatch, Reject, Row
+
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
+    from jsonschema.exceptions import ValidationError
+
+_SCALARS = {"string", "integer", "number", "boolean", "null"}
+_INT64 = {"minimum": -(2**63), "exclusiveMaximum": 2**63}
+_LEAP_SECOND_OR_MIDNIGHT = re.compile(r"(?<=[0-9]{2})(:?[0-9]{2}:?)60|(?<=[Tt ])24(?=(:?00)*(\D|$))")
+
+
+def is_date_time(value: object) -> bool:
+    """Whether a text is an ISO 8601 date with a time, as `format: date-time` is meant here.
+
+    The UTC offset may be missing (UTC is meant then), which RFC 3339 and so JSON Schema would not allow. What is no
+    text is the `type` keyword's business, not this one's.
+    """
+    if not isinstance(value, str):
+        return True
+    if not ("T" in value or " " in value or "t" in value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        if value[-1] == "z":
+            return is_date_time(value[:-1] + "Z")
+        # ISO 8601 also knows the leap second :60 and the midnight 24:00, which Python's datetime cannot express.
+        usual = _LEAP_SECOND_OR_MIDNIGHT.sub(lambda found: "00" if found[1] is None else f"{found[1]}59", value)
+        return usual != value and is_date_time(usual)
+    return True
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the contract: its columns in order, and the schema of its records."""
+
+    name: str
+    columns: tuple[str, ...]
+    schema: Mapping[str, Any]
+
+    @property
+    def booleans(self) -> frozenset[str]:
+        """The columns that hold true and false, which a database may keep as 1 and 0."""
+        return frozenset(name for name in self.columns if "boolean" in _types(self.schema["properties"][name]))
+
+    @cached_property
+    def row(self) -> Callable[[Mapping[str, Any]], Row]:
+        """A function that makes a record that keeps the contract into a row."""
+        if not set(self.columns) <= set(self.schema.get("required", ())):
+            columns = self.columns
+            return lambda record: tuple(map(record.get, columns))
+        if len(self.columns) == 1:
+            column = self.columns[0]
+            return lambda record: (record[column],)
+        return itemgetter(*self.columns)
+
+    @cached_property
+    def judge(self) -> jsonschema_rs.Draft7Validator:
+        """The fast validator of whole batches.
+
+        Beside the contract it holds integers to 64 bits, which is as much as a database's integer keeps.
+        """
+        properties = {
+            name: {"allOf": [column, _INT64]} if "integer" in _types(column) else column
+            for name, column in self.schema["properties"].items()
+        }
+        return jsonschema_rs.Draft7Validator(
+            {"type": "array", "items": {**self.schema, "properties": properties}},
+            formats={"date-time": is_date_time},
+            validate_formats=True,
+        )
+
+    @cached_property
+    def explain(self) -> Draft7Validator:
+        """The slow validator, which says why one record is refused."""
+        from jsonschema import Draft7Validator, FormatChecker
+
+        formats = FormatChecker(formats=())
+        formats.checks("date-time")(is_date_time)
+        return Draft7Validator(self.schema, format_checker=formats)
+
+
+class Contract:
+    """What an export must look like, read from a schema file.
+
+    `tables` are in the schema's order, `required` those whose array may not be missing.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], source: str) -> None:
+        """Raises ConfigurationError with the place in `source` where the schema is not one that aetl can load by."""
+        _check_schema(schema, source)
+        self.tables = {
+            name: Table(name, tuple(table["items"]["properties"]), table["items"])
+            for name, table in schema["properties"].items()
+        }
+        self.required = frozenset(schema.get("required", ()))
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> Contract:
+        """The contract in `path`, or the one that aetl ships."""
+        source = str(path or "json/schema.json")
+        try:
+            text = (path or resources.files("aetl").joinpath("json/schema.json")).read_text(encoding="utf-8")
+            return cls(json.loads(text), source)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the schema file {source} cannot be read: {error.strerror}", hint="Name a readable file with --schema."
+            ) from error
+        except ValueError as error:
+            raise ConfigurationError(
+                f"the schema file {source} is not JSON: {error}", hint="Mend the file that --schema names."
+            ) from error
+
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """Every table's columns in order."""
+        return {name: table.columns for name, table in self.tables.items()}
+
+    def check(self, batch: Batch) -> CheckedBatch:
+        """Judges one batch: all at once, and record by record only where that fails."""
+        table = self.tables[batch.table]
+        records = batch.records
+        try:
+            if table.judge.is_valid(records):
+                return CheckedBatch(table.name, len(records), list(map(table.row, records)), _positions(batch))
+        except (ValueError, OverflowError, RecursionError):
+            pass  # a value that the fast validator cannot even look at, such as a lone surrogate
+        rows: list[Row] = []
+        positions: list[int] = []
+        rejects: list[Reject] = []
+        for position, record in zip(_positions(batch), records, strict=True):
+            if fault := _fault(table, record):
+                rejects.append(Reject(table.name, position, *fault, record=json.dumps(record)))
+            else:
+                rows.append(table.row(record))
+                positions.append(position)
+        return CheckedBatch(table.name, len(records), rows, positions, rejects)
+
+    def record(self, table: str, row: Row) -> dict[str, Any]:
+        """The record that `row` was made from: the reverse of what `check` does."""
+        record = dict(zip(self.tables[table].columns, row, strict=True))
+        for column in self.tables[table].booleans:
+            if isinstance(record[column], int):
+                record[column] = bool(record[column])
+        return record
+
+
+def _positions(batch: Batch) -> range:
+    return range(batch.first, batch.first + len(batch.records))
+
+
+def _fault(table: Table, record: object) -> tuple[str, str] | None:
+    """JSON pointer and reason of the first thing wrong with a record, or None."""
+    from jsonschema.exceptions import best_match
+
+    if (error := best_match(table.explain.iter_errors(record))) is not None:
+        return _pointer(error.absolute_path), _reason(error)
+    assert isinstance(record, dict)  # Contract requires "type": "object" of every record
+    for name, value in record.items():
+        if not _is_unicode(name) or (isinstance(value, str) and not _is_unicode(value)):
+            return _pointer([name]), "holds half of a surrogate pair, which is no Unicode text"
+    try:
+        for rest in table.judge.iter_errors([record]):
+            path = list(rest.instance_path)[1:]
+            value = record.get(path[0]) if len(path) == 1 else None
+            beyond = isinstance(value, int | float) and not -(2**63) <= value < 2**63
+            return _pointer(path), f"{value} is beyond 64 bits" if beyond else _short(rest.message)
+    except (ValueError, OverflowError, RecursionError) as error:
+        return "", _short(str(error))
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _reason(error: ValidationError) -> str:
+    if error.validator == "format":
+        return f"{_short(repr(error.instance))} is not an ISO 8601 date-time"
+    return _short(error.message)
+
+
+def _short(text: str, most: int = 200) -> str:
+    # The reject keeps the whole record beside its reason. Half surrogates could not be written anywhere.
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    """An RFC 6901 JSON pointer."""
+    return "".join("/" + _short(str(part).replace("~", "~0").replace("/", "~1")) for part in path)
+
+
+def _types(schema: Any) -> Sequence[str]:
+    types = schema.get("type", ()) if isinstance(schema, dict) else ()
+    return [types] if isinstance(types, str) else types
+
+
+def _check_schema(schema: Any, source: str) -> None:
+    from jsonschema import Draft7Validator
+    from jsonschema.exceptions import SchemaError
+
+    def refuse(pointer: str, reason: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"the schema file {source} cannot be used: {pointer or '/'}: {reason}",
+            hint="Mend the file that --schema names; aetl's own json/schema.json is an example.",
+        )
+
+    try:
+        Draft7Validator.check_schema(schema)
+    except SchemaError as error:
+        raise refuse(_pointer(error.absolute_path), _short(error.message)) from error
+    if not isinstance(schema, dict) or schema.get("type") != "object" or not schema.get("properties"):
+        raise refuse("", "must describe an object with an array per table under 'properties'")
+    for name, table in schema["properties"].items():
+        pointer = _pointer(["properties", name])
+        items = table.get("items") if isinstance(table, dict) and table.get("type") == "array" else None
+        if not isinstance(items, dict) or items.get("type") != "object" or not items.get("properties"):
+            raise refuse(pointer, "must be an array whose items are objects with the columns under 'properties'")
+        for column, kind in items["properties"].items():
+            at = pointer + _pointer(["items", "properties", column])
+            if not _types(kind) or not set(_types(kind)) <= _SCALARS:
+                raise refuse(at, "a column's type must be string, integer, number, boolean or null, or a list of these")
+    for missing in set(schema.get("required", ())) - set(schema["properties"]):
+        raise refuse("/required", f"{missing!r} is not described under 'properties'")
