@@ -1,0 +1,59 @@
+"""Containers: one small interface, an implementation a file."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, Self
+
+from aetl.config import Settings, is_azure
+from aetl.models import Export, Finding
+
+CHUNK = 2**20
+"""Bytes that a container hands on at once, at most."""
+
+PREFIX = "backup_"
+_EXPORT = re.compile(rf"{PREFIX}[^/\\]*\.json(\.gz)?")
+
+
+class Container(Protocol):
+    """Where exports lie. Every error is one of errors.ContainerError."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exception: object) -> None: ...
+
+    def pages(self) -> AsyncGenerator[list[Export], None]:
+        """All exports in pages of some thousand, in no particular order."""
+
+    async def find(self, name: str) -> Export:
+        """One export by its name; raises ExportNotFound."""
+
+    def read(self, export: Export) -> AsyncGenerator[bytes | memoryview, None]:
+        """The bytes of this very version of an export, as stored; raises ExportChanged, never mixes two versions."""
+
+    async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
+        """A new export, which nobody sees before it is complete; creates a missing container; raises ExportExists."""
+
+    async def examine(self) -> list[Finding]:
+        """What would go wrong tonight."""
+
+
+def open_container(settings: Settings) -> AbstractAsyncContextManager[Container]:
+    """The container of some settings: Azure for an http(s) URL, else a folder."""
+    # Imported here, as Azure's client is most of what a start costs.
+    module = "aetl.container.azure" if is_azure(settings.need_container()) else "aetl.container.folder"
+    opened: AbstractAsyncContextManager[Container] = importlib.import_module(module).open_container(settings)
+    return opened
+
+
+def is_export(name: str) -> bool:
+    """Whether a blob's name is that of an export."""
+    return _EXPORT.fullmatch(name) is not None
+
+
+def is_gzip(name: str, content_encoding: str | None = None) -> bool:
+    """Whether an export is compressed, by its name or by its content encoding."""
+    return name.endswith(".gz") or (content_encoding or "").strip().lower() in ("gzip", "x-gzip")

@@ -1,0 +1,159 @@
+"""A local folder that stands in for a container."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+from aetl.config import Settings, path_of
+from aetl.container import CHUNK, is_export, is_gzip
+from aetl.errors import (
+    ContainerAccessDenied,
+    ContainerError,
+    ContainerNotFound,
+    ContainerUnreachable,
+    ExportChanged,
+    ExportExists,
+    ExportNotFound,
+)
+from aetl.models import Export, Finding
+
+PAGE = 5_000
+PARTIAL = ".partial"
+"""The ending of a file that is not an export yet."""
+
+
+def open_container(settings: Settings) -> Folder:
+    """The folder that the settings name, as a path or a `file://` URL."""
+    return Folder(path_of(settings.need_container(), "file"))
+
+
+class Folder:
+    """Exports as files. A file's version is told by its inode, size and time of change, its creation by that time too:
+    few file systems keep another, and a file that is replaced is new."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        pass
+
+    async def pages(self) -> AsyncGenerator[list[Export], None]:
+        with self._errors(), os.scandir(self._path) as entries:
+            exports = (export for entry in entries if (export := _listed(entry)) is not None)
+            while page := await asyncio.to_thread(lambda: list(islice(exports, PAGE))):
+                yield page
+
+    async def find(self, name: str) -> Export:
+        if not is_export(name):
+            raise ExportNotFound(f"{name!r} is not the name of an export", hint=_NAMES)
+        with self._errors(name):
+            return _export(name, await asyncio.to_thread(os.stat, self._path / name))
+
+    async def read(self, export: Export) -> AsyncGenerator[bytes | memoryview, None]:
+        with self._errors(export.name):
+            file = await asyncio.to_thread(open, self._path / export.name, "rb", 0)
+            try:
+                while True:
+                    # A file that is written to while it is read changes its time; a replaced one is still the old one
+                    # here, whole, though its name now means another: that one waits for the next run.
+                    if _export(export.name, os.fstat(file.fileno())).etag != export.etag:
+                        raise ExportChanged(f"{export.name} in {self._path} changed while it was read")
+                    if not (chunk := await asyncio.to_thread(file.read, CHUNK)):
+                        return
+                    yield chunk
+            finally:
+                file.close()
+
+    async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
+        target = self._path / name
+        partial = self._path / (name + PARTIAL)
+        with self._errors(name):
+            self._path.mkdir(parents=True, exist_ok=True)
+            file = await asyncio.to_thread(open, partial, "xb")
+            try:
+                with file:
+                    async for chunk in chunks:
+                        await asyncio.to_thread(file.write, chunk)
+                    file.flush()
+                    await asyncio.to_thread(os.fsync, file.fileno())
+                _move(partial, target)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    async def examine(self) -> list[Finding]:
+        count = 0
+        async for page in self.pages():
+            count += len(page)
+        findings = [Finding("ok", "container", f"{self._path} can be listed and holds {count} exports")]
+        if not os.access(self._path, os.W_OK):
+            findings.append(
+                Finding("warning", "container", f"{self._path} may not be written: `aetl export` would fail")
+            )
+        return findings
+
+    @contextmanager
+    def _errors(self, name: str | None = None) -> Iterator[None]:
+        """Turns what the file system raises into errors of aetl that name the folder and the file."""
+        what = f"the folder {self._path}" if name is None else f"{name} in {self._path}"
+        try:
+            yield
+        except FileNotFoundError as error:
+            if name is None or not self._path.is_dir():
+                raise ContainerNotFound(f"the folder {self._path} does not exist", hint=_FOLDER) from error
+            raise ExportNotFound(f"there is no {what}") from error
+        except FileExistsError as error:
+            raise ExportExists(f"{what} exists already") from error
+        except NotADirectoryError as error:
+            raise ContainerNotFound(f"{self._path} is not a folder", hint=_FOLDER) from error
+        except PermissionError as error:
+            raise ContainerAccessDenied(
+                f"{what} may not be read or written: {error.strerror}",
+                hint="Give this account the right to it, or name another folder with --container.",
+            ) from error
+        except OSError as error:
+            kind = ContainerUnreachable if name is None else ContainerError
+            raise kind(f"{what} cannot be read or written: {error.strerror or error}") from error
+
+
+_FOLDER = "Name an Azure container's URL or a folder that exists."
+_NAMES = "Exports are named backup_<UTC time>.json or .json.gz."
+
+
+def _listed(entry: os.DirEntry[str]) -> Export | None:
+    if not is_export(entry.name):
+        return None
+    try:
+        # On Windows a directory entry's own stat has no inode, and so another ETag than find() and read() see.
+        found = entry.stat() if os.name == "posix" else Path(entry.path).stat()
+        return _export(entry.name, found) if entry.is_file() else None
+    except FileNotFoundError:
+        return None  # deleted while the folder was listed
+
+
+def _export(name: str, found: os.stat_result) -> Export:
+    created = datetime.fromtimestamp(found.st_mtime_ns / 1e9, UTC)
+    etag = f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+    return Export(name, etag, found.st_size, created, is_gzip(name))
+
+
+def _move(partial: Path, target: Path) -> None:
+    """Gives a complete file its name, unless that is taken."""
+    if os.name == "nt":
+        partial.rename(target)  # raises FileExistsError there
+        return
+    try:
+        os.link(partial, target)
+    except (PermissionError, OSError) as error:
+        if isinstance(error, FileExistsError) or target.exists():
+            raise FileExistsError(str(target)) from error
+        partial.rename(target)  # a file system without links
