@@ -1,0 +1,87 @@
+"""Databases: one small interface, an implementation a file. The ledger lives here."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+from aetl.errors import ConfigurationError
+from aetl.models import CheckedBatch, Export, Finding, LoadReport, Outcome, Reject, Row
+
+Purpose = Literal["read", "check", "load", "simulate"]
+"""What a database is opened for: reading and checking never create or change it, and checking also opens one that is
+not there yet; a simulation only takes one of its own."""
+
+_MODULES = {"sqlite": "aetl.database.sqlite"}
+"""URL scheme -> module with a function `open_database(url, purpose, columns, sql)`."""
+
+
+class Load(Protocol):
+    """One export on its way into the database: one transaction, one row in the ledger."""
+
+    load_id: int
+
+    async def write(self, batch: CheckedBatch) -> Outcome:
+        """Brings a batch in, or keeps it waiting where it refers to records that are not there yet."""
+
+    async def settle(self) -> list[Outcome]:
+        """Brings in what waits, now that every record has been seen; what still refers to nothing becomes a reject."""
+
+    async def finish(self, report: LoadReport) -> None:
+        """Commits rows and ledger entry together."""
+
+
+class Database(Protocol):
+    """What the pipeline needs of a database. Every error is one of errors.DatabaseError, or LoadRunning."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exception: object) -> None: ...
+
+    async def pending(self, exports: Sequence[Export]) -> list[Export]:
+        """Those of some exports (a page of the listing) that are not loaded yet, by name and ETag."""
+
+    def load(self, export: Export) -> AbstractAsyncContextManager[Load]:
+        """Begins a load; leaving the context without `finish` rolls everything back."""
+
+    async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
+        """Notes in the ledger why an export is not in, replacing an older failure of it; returns the load's id."""
+
+    def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
+        """All rows table by table, some thousand at a time, as of one moment; a table without rows comes once."""
+
+    async def truncate(self) -> None:
+        """Empties every table and the ledger, for the simulation."""
+
+    async def history(self, most: int) -> list[LoadReport]:
+        """The last loads of the ledger, newest first."""
+
+    async def last_success(self) -> datetime | None:
+        """When the last load was finished, in UTC."""
+
+    async def examine(self) -> list[Finding]:
+        """What would go wrong tonight; needs a database opened for `check`."""
+
+
+def open_database(
+    url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None = None
+) -> AbstractAsyncContextManager[Database]:
+    """The database at a URL or path, its implementation chosen by the URL's scheme.
+
+    `columns` are the contract's, `sql` a file of statements instead of aetl's own.
+    """
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", url)
+    scheme = found[1].lower() if found else "sqlite"
+    if scheme not in _MODULES:
+        raise ConfigurationError(
+            f"no database is known by {scheme}://", hint=f"Use a path or one of {', '.join(_MODULES)}://."
+        )
+    opened: AbstractAsyncContextManager[Database] = importlib.import_module(_MODULES[scheme]).open_database(
+        url, purpose, columns, sql
+    )
+    return opened

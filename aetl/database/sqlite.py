@@ -1,0 +1,282 @@
+"""A SQLite file as the database, through aiosqlite."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import aiosqlite
+from filelock import FileLock, Timeout
+
+from aetl.config import path_of
+from aetl.database import Purpose
+from aetl.database.sqlite_check import examine
+from aetl.database.sqlite_errors import sqlite_errors
+from aetl.database.sqlite_file import (
+    LEDGER_VERSION,
+    OURS,
+    SIMULATION,
+    check_owner,
+    connect,
+    look,
+    open_to_read,
+    pragma,
+    remove_simulation,
+)
+from aetl.database.sqlite_load import SQLiteLoad
+from aetl.database.statements import Statements, read_statements
+from aetl.errors import ConfigurationError, DatabaseNotFound, LoadRunning
+from aetl.models import Export, Finding, LoadReport, Reject, Row, TableCounts
+
+PAGE_SIZE = 16 * 1024
+_CACHE_PRAGMA = f"PRAGMA cache_size = {-64 * 1024}"
+PATIENCE = 10.0
+"""Seconds to wait for another program's write lock."""
+ROWS_AT_ONCE = 2_000
+
+
+def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None) -> SQLite:
+    """The SQLite file at a path or `sqlite:///` URL; `async with` opens and closes it."""
+    path = path_of(url, "sqlite")
+    if path in (Path(), Path(":memory:")):
+        raise ConfigurationError("the database must be a file", hint="Name one with --database, such as local.db.")
+    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql))
+
+
+class SQLite:
+    """One connection to a SQLite file, held for one command."""
+
+    def __init__(
+        self, path: Path, purpose: Purpose, columns: Mapping[str, Sequence[str]], statements: Statements
+    ) -> None:
+        self._path = path
+        self._purpose = purpose
+        self._columns = columns
+        self._statements = statements
+        self._connection: aiosqlite.Connection | None = None
+        self._lock = FileLock(f"{path.resolve()}.lock", timeout=0)
+        self._is_new = False
+
+    async def __aenter__(self) -> Self:
+        with sqlite_errors(self._path):
+            try:
+                if self._purpose in ("load", "simulate"):
+                    self._acquire_lock()
+                if self._purpose == "simulate":
+                    await remove_simulation(self._path, self._statements)
+                await self._open()
+            except BaseException:
+                await self.__aexit__()
+                raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                await self._connection.close()
+            self._connection = None
+        if self._lock.is_locked:
+            # Removed while it is held: who waits for the removed file notices, and takes a new one.
+            with suppress(OSError):
+                Path(self._lock.lock_file).unlink()
+            self._lock.release()
+
+    async def pending(self, exports: Sequence[Export]) -> list[Export]:
+        if self._is_new:
+            return list(exports)
+        names = json.dumps([[export.name, export.etag] for export in exports])
+        with sqlite_errors(self._path):
+            places = await self._db.execute_fetchall(self._statements.ledger["pending"], {"exports": names})
+        return [exports[place] for (place,) in sorted(places)]
+
+    @asynccontextmanager
+    async def load(self, export: Export) -> AsyncIterator[SQLiteLoad]:
+        if self._is_new:
+            # What this transaction creates has no reader and no old page to keep: the rollback journal writes each
+            # page once where the write-ahead log would write it twice. A kill leaves an empty file either way.
+            with sqlite_errors(self._path):
+                await self._db.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+                await self._db.execute(_CACHE_PRAGMA)  # once more: SQLite counts its cache in pages of the size before
+        async with self._transaction():
+            with sqlite_errors(self._path):
+                load = await self._begin(export)
+            with closing(load):
+                yield load
+            assert load.is_finished, "a load must be finished, or left by an error"
+            if self._is_new:
+                with sqlite_errors(self._path):
+                    for table in self._statements.tables.values():
+                        for index in table.indexes:
+                            await self._db.execute(index)
+        self._is_new = False
+        await self._turn_to_wal()
+
+    async def _begin(self, export: Export) -> SQLiteLoad:
+        await self._migrate(with_indexes=not self._is_new)
+        named = _named(export)
+        ((is_older,),) = await self._db.execute_fetchall(self._statements.ledger["is_older"], named)
+        await self._db.execute(self._statements.ledger["forget_failures"], named)
+        load_id = (await self._db.execute(self._statements.ledger["begin"], named)).lastrowid
+        assert load_id is not None
+        return SQLiteLoad(self._db, self._path, self._statements, self._columns, load_id, is_older=bool(is_older))
+
+    async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
+        async with self._transaction():
+            with sqlite_errors(self._path):
+                load = await self._begin(export)
+            await load.keep_rejects(rejects)
+            await load.finish(report)
+        self._is_new = False
+        await self._turn_to_wal()
+        return load.load_id
+
+    async def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
+        async with self._transaction("BEGIN"):
+            for name, columns in self._columns.items():
+                with sqlite_errors(self._path):
+                    cursor = await self._db.execute(self._statements.tables[name].select)
+                    if tuple(column[0] for column in cursor.description) != tuple(columns):
+                        raise ConfigurationError(
+                            f"the SQL file {self._statements.source}: tables/{name}/select must give the schema's "
+                            f"columns in order: {', '.join(columns)}",
+                            hint="Mend the file that --sql names.",
+                        )
+                    yield name, list(map(tuple, await cursor.fetchmany(ROWS_AT_ONCE)))
+                    while rows := await cursor.fetchmany(ROWS_AT_ONCE):
+                        yield name, list(map(tuple, rows))
+                    await cursor.close()
+
+    async def truncate(self) -> None:
+        async with self._transaction():
+            with sqlite_errors(self._path):
+                for table in reversed(list(self._statements.tables.values())):
+                    await self._db.execute(table.truncate)
+                await self._db.execute(self._statements.ledger["truncate"])
+
+    async def history(self, most: int) -> list[LoadReport]:
+        if self._is_new:
+            return []
+        with sqlite_errors(self._path):
+            rows = await self._db.execute_fetchall(self._statements.ledger["history"], {"most": most})
+        return [_report(row) for row in rows]
+
+    async def last_success(self) -> datetime | None:
+        if self._is_new:
+            return None
+        with sqlite_errors(self._path):
+            ((finished_at,),) = await self._db.execute_fetchall(self._statements.ledger["last_success"])
+        return datetime.fromisoformat(finished_at) if finished_at else None
+
+    async def examine(self) -> list[Finding]:
+        return [finding async for finding in examine(self._path, self._connection, self._statements)]
+
+    @property
+    def _db(self) -> aiosqlite.Connection:
+        assert self._connection is not None, "used outside of async with"
+        return self._connection
+
+    def _acquire_lock(self) -> None:
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise LoadRunning(f"another load into {self._path} is running") from error
+
+    async def _open(self) -> None:
+        holds_something = False
+        if self._path.exists():
+            async with look(self._path) as connection:
+                holds_something = await check_owner(connection, self._path)
+        self._is_new = not holds_something
+        if self._purpose in ("load", "simulate"):
+            self._connection = await connect(self._path, "mode=rwc")
+            await self._turn_to_wal()
+            await self._db.execute(_CACHE_PRAGMA)
+            await self._db.execute("PRAGMA synchronous = NORMAL")
+            await self._db.execute("PRAGMA foreign_keys = ON")
+        elif holds_something:
+            self._connection = await open_to_read(self._path)
+        elif self._purpose == "read":
+            raise DatabaseNotFound(f"the database {self._path} does not exist yet, or holds nothing")
+
+    async def _migrate(self, *, with_indexes: bool) -> None:
+        """Creates what is missing, inside a transaction; a real load takes a simulation's database over."""
+        owner = SIMULATION if self._purpose == "simulate" else OURS
+        if await pragma(self._db, "application_id") != owner:
+            await self._db.execute(f"PRAGMA application_id = {owner}")
+            await self._db.execute(f"PRAGMA user_version = {LEDGER_VERSION}")
+        for statement in self._statements.ledger_create:
+            await self._db.execute(statement)
+        for table in self._statements.tables.values():
+            for statement in (table.create, *(table.indexes if with_indexes else ())):
+                await self._db.execute(statement)
+
+    async def _turn_to_wal(self) -> None:
+        if self._is_new:
+            return
+        if await pragma(self._db, "journal_mode") != "wal":
+            # A reader of the new file may hold this up; then the next run tries again.
+            with suppress(sqlite3.OperationalError):
+                await self._db.execute("PRAGMA journal_mode = WAL")
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> AsyncIterator[None]:
+        with sqlite_errors(self._path):
+            await _patiently(self._db, begin)
+        try:
+            yield
+            with sqlite_errors(self._path):
+                await _patiently(self._db, "COMMIT")
+        except BaseException:
+            await self._db.interrupt()  # a statement may still run in the thread when a task was cancelled
+            with suppress(sqlite3.Error):  # SQLite itself rolls back when the disk is full
+                await self._db.execute("ROLLBACK")
+            raise
+
+
+async def _patiently(connection: aiosqlite.Connection, statement: str) -> None:
+    """Executes BEGIN or COMMIT, again and again for a while where another program holds a lock."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + PATIENCE
+    while True:
+        try:
+            await connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > until:
+                raise
+        await asyncio.sleep(0.05)
+
+
+def _sortable(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _named(export: Export) -> dict[str, str]:
+    """An export as the ledger's statements name it."""
+    return {
+        "blob": export.name,
+        "etag": export.etag,
+        "created": _sortable(export.created),
+        "started_at": _sortable(datetime.now(UTC)),
+    }
+
+
+def _report(row: sqlite3.Row) -> LoadReport:
+    load_id, blob, etag, status, finished_at, seconds, size, tables, error = row
+    return LoadReport(
+        blob,
+        etag,
+        status,
+        load_id,
+        size or 0,
+        seconds or 0.0,
+        {name: TableCounts(**counts) for name, counts in json.loads(tables or "{}").items()},
+        datetime.fromisoformat(finished_at) if finished_at else None,
+        error,
+    )

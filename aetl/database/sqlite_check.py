@@ -1,0 +1,84 @@
+"""Finds out what would go wrong with a SQLite file tonight."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiosqlite
+
+from aetl.database.sqlite_errors import as_aetl_error
+from aetl.database.sqlite_file import in_memory
+from aetl.database.statements import Statements
+from aetl.models import Finding
+
+_LEAST_FREE = 200 * 2**20
+
+
+async def examine(
+    path: Path, connection: aiosqlite.Connection | None, statements: Statements
+) -> AsyncIterator[Finding]:
+    """The findings on the statements, the file (None where there is none yet), its folder and the disk."""
+    try:
+        async with in_memory(statements) as model:
+            await _prepare_all(model, statements)
+        yield Finding("ok", "SQL", f"{statements.source} and the contract agree")
+    except sqlite3.Error as error:
+        yield Finding("failure", "SQL", f"{statements.source}: {error}", "Mend the file that --sql names.")
+        return
+    if connection is None:
+        yield Finding("ok", "database", f"{path} does not exist yet; the first load creates it")
+    else:
+        try:
+            await _prepare_all(connection, statements)
+            async with connection.execute("PRAGMA quick_check(1)") as cursor:
+                unsound = [text async for (text,) in cursor if text != "ok"]
+            if unsound:
+                yield Finding("failure", "database", f"{path} is corrupt: {unsound[0]}", "Restore it from a backup.")
+            else:
+                yield Finding("ok", "database", f"{path} is aetl's and sound")
+        except sqlite3.Error as error:
+            found = as_aetl_error(error, path)
+            yield Finding("failure", "database", str(found), found.hint)
+    folder = path.resolve().parent
+    for each in [folder, *([path] if connection is not None else [])]:
+        if not os.access(each, os.W_OK):
+            yield Finding(
+                "failure", "database", f"{each} may not be written", "Give this account the right to write there."
+            )
+    if folder.is_dir():
+        yield _disk(path, folder)
+    else:
+        yield Finding(
+            "failure", "database", f"the folder {folder} does not exist", "Create it, or name another --database."
+        )
+
+
+def _disk(path: Path, folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    # A load may have to keep as much again as it changes, in the write-ahead log.
+    need = max(_LEAST_FREE, path.stat().st_size // 2 if path.exists() else 0)
+    if free < need:
+        return Finding(
+            "warning", "disk", f"{free / 1e6:.0f} MB are free in {folder}", f"Free at least {need / 1e6:.0f} MB."
+        )
+    return Finding("ok", "disk", f"{free / 1e9:.1f} GB are free in {folder}")
+
+
+async def _prepare_all(connection: aiosqlite.Connection, statements: Statements) -> None:
+    """Compiles every statement, which fails where a table or column is missing."""
+    for table in statements.tables.values():
+        for statement in (table.upsert, table.insert):
+            await _prepare(connection, statement, [None] * statement.count("?"))
+        for statement in (table.select, table.truncate):
+            await _prepare(connection, statement, [])
+        for query in table.parents.values():
+            await _prepare(connection, query, [None])
+
+
+async def _prepare(connection: aiosqlite.Connection, statement: str, parameters: list[None]) -> None:
+    async with connection.execute(f"EXPLAIN {statement}", parameters):
+        pass

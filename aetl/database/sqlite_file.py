@@ -1,0 +1,132 @@
+"""A SQLite file as such: opening it, telling whose it is, removing a simulation's."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from aetl.database.sqlite_errors import sqlite_errors
+from aetl.database.statements import Statements
+from aetl.errors import DatabaseLocked, DatabaseNotOurs
+
+# The application id in the file's header (https://www.sqlite.org/fileformat.html#application_id) says whose it is.
+OURS = int.from_bytes(b"aetl")
+SIMULATION = int.from_bytes(b"aets")
+LEDGER_VERSION = 1
+
+_INSIDE_A_LOAD = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY)
+
+
+async def connect(path: Path, parameters: str) -> aiosqlite.Connection:
+    """A connection with URI parameters (https://www.sqlite.org/uri.html) that has looked into the file.
+
+    Raises what sqlite3 raises. Its wait for a lock is short, so that it ends soon after an interrupt.
+    """
+    uri = f"{path.resolve().as_uri()}?{parameters}"
+    connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=0.5)
+    try:
+        await pragma(connection, "schema_version")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+@asynccontextmanager
+async def look(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    """A connection that leaves no trace: neither the file nor what lies beside it changes.
+
+    Only a transaction that was killed is rolled back, since before that nobody can read.
+    """
+    is_at_rest = not any(_beside(path, suffix).exists() for suffix in ("-wal", "-journal"))
+    with sqlite_errors(path):
+        try:
+            connection = await connect(path, "mode=ro&immutable=1" if is_at_rest else "mode=ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in _INSIDE_A_LOAD:
+                raise
+            await (await connect(path, "mode=rw")).close()
+            connection = await connect(path, "mode=ro")
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def open_to_read(path: Path) -> aiosqlite.Connection:
+    """A connection that changes nothing, but tidies up the -wal and -shm files at its end where it may."""
+    may_write = os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)
+    connection = await connect(path, "mode=rw" if may_write else "mode=ro")
+    await connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+async def check_owner(connection: aiosqlite.Connection, path: Path) -> bool:
+    """Whether the file holds anything; raises DatabaseNotOurs where that is somebody else's, or a newer aetl's."""
+    if not await tables_of(connection):
+        return False
+    if (owner := await pragma(connection, "application_id")) not in (OURS, SIMULATION):
+        raise DatabaseNotOurs(f"the database {path} was not made by aetl (its application id is {owner})")
+    if (version := await pragma(connection, "user_version")) > LEDGER_VERSION:
+        raise DatabaseNotOurs(
+            f"the database {path} has a ledger of version {version}, newer than this aetl knows", hint="Upgrade aetl."
+        )
+    return True
+
+
+async def remove_simulation(path: Path, statements: Statements) -> None:
+    """Removes the file and what lies beside it; raises DatabaseNotOurs where it holds more than a simulation."""
+    if not path.exists():
+        return
+    async with look(path) as connection:
+        tables = await tables_of(connection)
+        is_simulation = await pragma(connection, "application_id") == SIMULATION
+    async with in_memory(statements) as model:
+        is_simulation = is_simulation and tables <= await tables_of(model)
+    if tables and not is_simulation:
+        raise DatabaseNotOurs(
+            f"the database {path} holds more than a simulation",
+            hint="Name another file with --database, or start aetl in another folder; this one was left as it was.",
+        )
+    # The database last: a write-ahead log without it could be taken for the next one's.
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        try:
+            _beside(path, suffix).unlink(missing_ok=True)
+        except PermissionError as error:
+            raise DatabaseLocked(f"the database {path} is open in another program") from error
+
+
+@asynccontextmanager
+async def in_memory(statements: Statements) -> AsyncIterator[aiosqlite.Connection]:
+    """A database in memory with all the tables that the statements make: the model of a real one."""
+    async with aiosqlite.connect(":memory:") as connection:
+        for statement in statements.ledger_create:
+            await connection.execute(statement)
+        for table in statements.tables.values():
+            for statement in (table.create, *table.indexes):
+                await connection.execute(statement)
+        yield connection
+
+
+async def tables_of(connection: aiosqlite.Connection) -> set[str]:
+    """The names of all tables and views."""
+    async with connection.execute("PRAGMA table_list") as cursor:
+        return {row[1] async for row in cursor if row[0] == "main" and row[1] != "sqlite_schema"}
+
+
+async def pragma(connection: aiosqlite.Connection, name: str) -> Any:
+    """The value of a pragma."""
+    async with connection.execute(f"PRAGMA {name}") as cursor:
+        row = await cursor.fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

@@ -1,0 +1,202 @@
+"""One export on its way into a SQLite database."""
+
+from __future__ import annotations
+
+import json
+import operator
+import pickle
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import aiosqlite
+
+from aetl.database.sqlite_errors import sqlite_errors
+from aetl.database.statements import Statements
+from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
+
+
+class SQLiteLoad:
+    """Writes batches inside a transaction that its owner begins and ends.
+
+    Foreign keys are enforced row by row. A batch with a record that refers to one not seen yet waits, with all that
+    follow it in its table, in a temporary file until every other record is in: so an export's arrays may stand in any
+    order. (SQLite's own deferred keys would do the same, but as soon as one violation is outstanding every new parent
+    row searches the child table, which has no index on the referring column here: quadratic in the export's size.)
+
+    `is_older` says that a newer export is loaded already: its records stay as they are.
+    """
+
+    def __init__(
+        self,
+        connection: aiosqlite.Connection,
+        path: Path,
+        statements: Statements,
+        columns: Mapping[str, Sequence[str]],
+        load_id: int,
+        *,
+        is_older: bool,
+    ) -> None:
+        self.load_id = load_id
+        self.is_finished = False
+        self._connection = connection
+        self._path = path
+        self._statements = statements
+        self._columns = columns
+        self._is_older = is_older
+        self._waiting: dict[str, IO[bytes]] = {}
+        self._accounted = connection.total_changes
+
+    async def write(self, batch: CheckedBatch) -> Outcome:
+        with sqlite_errors(self._path):
+            return await self._write(batch)
+
+    async def settle(self) -> list[Outcome]:
+        with sqlite_errors(self._path):
+            return await self._settle()
+
+    async def _write(self, batch: CheckedBatch) -> Outcome:
+        await self.keep_rejects(batch.rejects)
+        if batch.table in self._waiting:
+            self._wait(batch.table, batch.rows, batch.positions)
+            return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects)))
+        written, loaded, rejects, orphan = await self._insert(batch.table, batch.rows, batch.positions)
+        if orphan is not None:
+            self._wait(batch.table, batch.rows[orphan:], batch.positions[orphan:])
+        rejected = len(batch.rejects) + len(rejects)
+        return Outcome(batch.table, TableCounts(batch.read, loaded, written - loaded, rejected), rejects)
+
+    async def _settle(self) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        progress = True
+        while self._waiting and progress:
+            progress = False
+            for name in [name for name in self._statements.tables if name in self._waiting]:
+                for outcome in await self._retry(name):
+                    outcomes.append(outcome)
+                    progress = True
+        for name, waiting in self._waiting.items():
+            for rows, positions in _unpickled(waiting):
+                rejects = [
+                    await self._orphan(name, row, position) for row, position in zip(rows, positions, strict=True)
+                ]
+                await self.keep_rejects(rejects)
+                outcomes.append(Outcome(name, TableCounts(rejected=len(rejects)), rejects))
+        self.close()
+        return outcomes
+
+    async def finish(self, report: LoadReport) -> None:
+        tables = {name: asdict(counts) for name, counts in report.tables.items()}
+        parameters = {
+            "load_id": self.load_id,
+            "status": report.status,
+            "finished_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "seconds": report.seconds,
+            "bytes": report.bytes,
+            "tables": json.dumps(tables),
+            "error": report.error,
+        }
+        with sqlite_errors(self._path):
+            await self._connection.execute(self._statements.ledger["finish"], parameters)
+        self.is_finished = True
+
+    async def keep_rejects(self, rejects: Sequence[Reject]) -> None:
+        """Keeps rejects beside the ledger."""
+        if rejects:
+            rows = [
+                {
+                    "load_id": self.load_id,
+                    "table_name": reject.table,
+                    "position": reject.position,
+                    "pointer": reject.pointer,
+                    "reason": reject.reason,
+                    "record": reject.record,
+                }
+                for reject in rejects
+            ]
+            await self._connection.executemany(self._statements.ledger["reject"], rows)
+            self._accounted = self._connection.total_changes
+
+    def close(self) -> None:
+        """Gives the temporary files back."""
+        while self._waiting:
+            self._waiting.popitem()[1].close()
+
+    async def _insert(
+        self, name: str, rows: Sequence[Row], positions: Sequence[int]
+    ) -> tuple[int, int, list[Reject], int | None]:
+        """Writes rows until one refers to nothing: how many are in, how many of them new, rejects, that one's place."""
+        table = self._statements.tables[name]
+        statement = table.insert if self._is_older else table.upsert
+        start = loaded = 0
+        orphan: int | None = None
+        rejects: list[Reject] = []
+        while start < len(rows) and orphan is None:
+            left = iter(rows[start:] if start else rows)
+            try:
+                await self._connection.executemany(statement, left)
+                start = len(rows)
+            except sqlite3.IntegrityError as error:
+                failed = len(rows) - operator.length_hint(left) - 1  # executemany takes a row only to execute it
+                if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+                    orphan = failed
+                else:
+                    rejects.append(self._reject(name, rows[failed], positions[failed], "", str(error)))
+                start = failed + 1
+            loaded += self._changes()
+        await self.keep_rejects(rejects)
+        written = (len(rows) if orphan is None else orphan) - len(rejects)
+        return written, loaded, rejects, orphan
+
+    def _changes(self) -> int:
+        """The rows changed since the last call."""
+        before, self._accounted = self._accounted, self._connection.total_changes
+        return self._accounted - before
+
+    def _wait(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> None:
+        if name not in self._waiting:
+            self._waiting[name] = tempfile.TemporaryFile(prefix="aetl-")  # noqa: SIM115 - closed by close()
+        pickle.dump((rows, positions), self._waiting[name], pickle.HIGHEST_PROTOCOL)
+
+    async def _retry(self, name: str) -> list[Outcome]:
+        """Writes once more what waits in one table; what still refers to nothing goes on waiting."""
+        outcomes = []
+        with self._waiting.pop(name) as waiting:
+            for rows, positions in _unpickled(waiting):
+                start = 0
+                while start < len(rows):
+                    written, loaded, rejects, orphan = await self._insert(name, rows[start:], positions[start:])
+                    if written or rejects:
+                        counts = TableCounts(0, loaded, written - loaded, len(rejects))
+                        outcomes.append(Outcome(name, counts, rejects))
+                    if orphan is None:
+                        break
+                    start += orphan
+                    self._wait(name, rows[start : start + 1], positions[start : start + 1])
+                    start += 1
+        return outcomes
+
+    async def _orphan(self, name: str, row: Row, position: int) -> Reject:
+        for place, query in self._statements.tables[name].parents.items():
+            ((exists,),) = await self._connection.execute_fetchall(query, (row[place],))
+            if not exists:
+                column = self._columns[name][place]
+                return self._reject(name, row, position, f"/{column}", f"{row[place]!r} refers to no record")
+        return self._reject(name, row, position, "", "refers to a record that does not exist")
+
+    def _reject(self, name: str, row: Row, position: int, pointer: str, reason: str) -> Reject:
+        record = json.dumps(dict(zip(self._columns[name], row, strict=True)))
+        return Reject(name, position, pointer, reason, record)
+
+
+def _unpickled(waiting: IO[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[int]]]:
+    waiting.seek(0)
+    while True:
+        try:
+            yield pickle.load(waiting)  # only what this process itself wrote into a file without a name
+        except EOFError:
+            return
