@@ -1,0 +1,101 @@
+"""Finds out what would go wrong tonight."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from aetl.config import Settings, is_azure
+from aetl.container import open_container
+from aetl.container.sas import read_sas
+from aetl.contract import Contract
+from aetl.database import open_database
+from aetl.errors import AetlError
+from aetl.models import Finding
+
+SOON = timedelta(days=7)
+_NEEDED = {"r": "read", "l": "list"}
+_USED = {*_NEEDED, "c", "w"}
+"""Create and write are for `aetl export`."""
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Every finding on settings, contract, container and database, in the order in which a load would meet them."""
+    try:
+        contract = Contract.read(settings.schema)
+        yield Finding("ok", "contract", f"{len(contract.tables)} tables: {', '.join(contract.tables)}")
+    except AetlError as error:
+        yield _failure("contract", error)
+        return
+    if settings.container is None:
+        advice = f"Set {settings.container_variable}, or name a container with --container."
+        yield Finding("failure", "configuration", "no container is set: `aetl load` would stop", advice)
+    else:
+        for finding in _credentials(settings):
+            yield finding
+        try:
+            async with open_container(settings) as container:
+                for finding in await container.examine():
+                    yield finding
+        except AetlError as error:
+            yield _failure("container", error)
+    try:
+        async with open_database(settings.database, "check", contract.columns, settings.sql) as database:
+            for finding in await database.examine():
+                yield finding
+    except AetlError as error:
+        yield _failure("database", error)
+
+
+def _failure(subject: str, error: AetlError) -> Finding:
+    return Finding("failure", subject, str(error), error.hint)
+
+
+def _credentials(settings: Settings) -> list[Finding]:
+    if not is_azure(settings.need_container()):
+        return [Finding("ok", "configuration", f"the container is the folder {settings.container}")]
+    if settings.sas is None:
+        how = "a connection string" if settings.connection_string else "this machine's Azure identity"
+        return [Finding("ok", "configuration", f"{settings.container} with {how}")]
+    findings = [Finding("ok", "configuration", f"{settings.container} with a SAS")]
+    sas, now = read_sas(settings.sas), datetime.now(UTC)
+    if not sas.is_signed:
+        findings.append(Finding("failure", "SAS", "it has no signature (sig=)", "Copy the whole SAS token."))
+    if sas.start is not None and sas.start > now:
+        findings.append(
+            Finding("failure", "SAS", f"it is only valid from {sas.start:%Y-%m-%d %H:%M} UTC", "Wait, or make another.")
+        )
+    if sas.expiry is None:
+        findings.append(Finding("warning", "SAS", "it does not say when it expires: a stored access policy does"))
+    elif sas.expiry <= now:
+        findings.append(Finding("failure", "SAS", f"it expired at {sas.expiry:%Y-%m-%d %H:%M} UTC", "Make a new one."))
+    elif sas.expiry - now < SOON:
+        left = (sas.expiry - now) / timedelta(days=1)
+        findings.append(
+            Finding(
+                "warning",
+                "SAS",
+                f"it expires at {sas.expiry:%Y-%m-%d %H:%M} UTC, in {left:.1f} days",
+                "Make a new one.",
+            )
+        )
+    else:
+        findings.append(Finding("ok", "SAS", f"it is valid until {sas.expiry:%Y-%m-%d %H:%M} UTC"))
+    return findings + _permissions(sas.permissions)
+
+
+def _permissions(permissions: frozenset[str] | None) -> list[Finding]:
+    if permissions is None:
+        return [Finding("warning", "SAS", "it does not say what it permits: a stored access policy does")]
+    findings = []
+    if lacking := [word for letter, word in _NEEDED.items() if letter not in permissions]:
+        advice = "Make one that permits read and list."
+        findings.append(Finding("failure", "SAS", f"it does not permit to {' or '.join(lacking)}", advice))
+    if not permissions & {"c", "w"}:
+        findings.append(Finding("ok", "SAS", "it permits no writing: enough for `aetl load`, not for `aetl export`"))
+    if needless := permissions - _USED:
+        advice = "Make one with read and list only (and create, for `aetl export`)."
+        findings.append(
+            Finding("warning", "SAS", f"it permits more than aetl needs: {''.join(sorted(needless))}", advice)
+        )
+    return findings

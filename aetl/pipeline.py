@@ -1,0 +1,259 @@
+"""Load and export as sequences of stages: the only module that knows the order.
+
+container -> bytes -> batches -> checked batches -> database        load
+database -> rows -> bytes -> container                              export
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from aetl.compression import Gunzip, Gzip
+from aetl.config import Settings
+from aetl.container import PREFIX, Container, open_container
+from aetl.contract import Contract
+from aetl.database import Database, open_database
+from aetl.errors import (
+    AetlError,
+    ContractError,
+    DatabaseNotFound,
+    ExportChanged,
+    ExportDamaged,
+    ExportNotFound,
+)
+from aetl.logs import log_this
+from aetl.models import Batch, CheckedBatch, Export, LoadReport, Row, State
+from aetl.progress import LoggedProgress, Progress
+from aetl.records import Records
+from aetl.tally import Tally
+
+_LOG = logging.getLogger(__name__)
+_TRIES = 3
+"""How often an export is begun again that is replaced while it is read."""
+
+
+@log_this
+async def load(
+    settings: Settings,
+    *,
+    latest: bool = False,
+    blob: str | None = None,
+    dry_run: bool = False,
+    max_rejects: int | None = 0,
+    progress: Progress | None = None,
+) -> list[LoadReport]:
+    """Brings the container's new exports into the database, oldest first, each in one transaction.
+
+    With `latest` only the newest, with `blob` that one, whether it is new or not. `max_rejects` is the number of
+    rejects up to which an export is loaded all the same; None means any. With `dry_run` nothing is read or changed.
+
+    An export that fails by itself, as it breaks the contract or is gone, is reported as failed and the next one is
+    taken. What stops all of them is raised as AetlError; its `reports` tell what was done before.
+    """
+    contract = Contract.read(settings.schema)
+    async with open_container(settings) as container:
+        if dry_run:
+            return [
+                LoadReport(each.name, each.etag, "pending") for each in await waiting(settings, container, latest, blob)
+            ]
+        async with open_database(settings.database, "load", contract.columns, settings.sql) as database:
+            exports = await select(container, database, latest=latest, blob=blob)
+            return await load_all(exports, container, contract, database, max_rejects, progress or LoggedProgress())
+
+
+@log_this
+async def export(settings: Settings, *, gzip: bool = False) -> str:
+    """Writes all tables as one export into the container and returns the blob's name."""
+    contract = Contract.read(settings.schema)
+    async with (
+        open_container(settings) as container,
+        open_database(settings.database, "read", contract.columns, settings.sql) as database,
+    ):
+        return await export_from(database, container, contract, gzip=gzip)
+
+
+@log_this
+async def export_from(database: Database, container: Container, contract: Contract, *, gzip: bool = False) -> str:
+    """Writes all tables of an open database as one export and returns the blob's name."""
+    name = f"{PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.json{'.gz' * gzip}"
+    async with aclosing(database.dump()) as rows, aclosing(document(rows, contract)) as chunks:
+        if not gzip:
+            await container.write(name, chunks)
+        else:
+            async with aclosing(compress(chunks)) as compressed:
+                await container.write(name, compressed)
+    return name
+
+
+async def waiting(
+    settings: Settings, container: Container, latest: bool = False, blob: str | None = None
+) -> list[Export]:
+    """The exports that a load would take, without changing anything."""
+    contract = Contract.read(settings.schema)
+    try:
+        async with open_database(settings.database, "read", contract.columns, settings.sql) as database:
+            return await select(container, database, latest=latest, blob=blob)
+    except DatabaseNotFound:
+        return await select(container, None, latest=latest, blob=blob)
+
+
+@log_this
+async def status(settings: Settings, last: int = 10) -> State:
+    """How things stand: the last loads, when the last success was, and the exports that wait.
+
+    `waiting` is None where no container is set, as a watchdog may only know the database.
+    """
+    contract = Contract.read(settings.schema)
+    try:
+        async with open_database(settings.database, "read", contract.columns, settings.sql) as database:
+            loads, last_success = await database.history(last), await database.last_success()
+    except DatabaseNotFound:
+        loads, last_success = [], None
+    if settings.container is None:
+        return State(loads, last_success, None)
+    async with open_container(settings) as container:
+        return State(loads, last_success, await waiting(settings, container))
+
+
+@log_this
+async def select(
+    container: Container, database: Database | None, *, latest: bool = False, blob: str | None = None
+) -> list[Export]:
+    """The exports to load: those whose name and ETag the ledger does not know, by creation time, then by name."""
+    if blob is not None:
+        return [await container.find(blob)]
+    exports: list[Export] = []
+    async with aclosing(container.pages()) as pages:
+        async for page in pages:
+            if latest:
+                exports = [max(exports + page, key=_by_age)] if exports or page else []
+            else:
+                exports += page if database is None else await database.pending(page)
+    if latest and database is not None:
+        exports = await database.pending(exports)
+    return sorted(exports, key=_by_age)
+
+
+def _by_age(each: Export) -> tuple[datetime, str]:
+    return each.created, each.name
+
+
+async def load_all(
+    exports: Sequence[Export],
+    container: Container,
+    contract: Contract,
+    database: Database,
+    max_rejects: int | None,
+    progress: Progress,
+) -> list[LoadReport]:
+    """Loads one export after the other and notes in the ledger why one is not in."""
+    reports: list[LoadReport] = []
+    for each in exports:
+        tally = Tally(each, max_rejects, progress)
+        try:
+            report = await _load_newest_version(tally, container, contract, database)
+        except AetlError as error:
+            report = tally.report("failed", error)
+            error.reports = (*reports, report)
+            if not isinstance(error, ContractError | ExportNotFound | ExportChanged | ExportDamaged):
+                raise
+            load_id = await database.record_failure(tally.export, report, tally.first_rejects)
+            report = replace(report, load_id=load_id)
+        progress.end(report)
+        reports.append(report)
+    return reports
+
+
+async def _load_newest_version(
+    tally: Tally, container: Container, contract: Contract, database: Database
+) -> LoadReport:
+    for _ in range(_TRIES - 1):
+        try:
+            return await load_one(tally, container, contract, database)
+        except ExportChanged:
+            tally.begin(await container.find(tally.export.name))
+    return await load_one(tally, container, contract, database)
+
+
+@log_this(of=lambda tally, *_: tally.export.name)
+async def load_one(tally: Tally, container: Container, contract: Contract, database: Database) -> LoadReport:
+    """Brings one export into the database: rows and ledger entry together, or nothing."""
+    async with database.load(tally.export) as load:
+        async with (
+            aclosing(read(container, tally)) as chunks,
+            aclosing(cut(chunks, contract)) as batches,
+            aclosing(check(batches, contract)) as checked_batches,
+        ):
+            async for batch in checked_batches:
+                tally.add(await load.write(batch), batch.rejects)
+        for outcome in await load.settle():
+            tally.add(outcome, ())
+        report = replace(tally.report("loaded"), load_id=load.load_id)
+        await load.finish(report)
+    return report
+
+
+@log_this(of=lambda container, tally: tally.export.name)
+async def read(container: Container, tally: Tally) -> AsyncGenerator[bytes | memoryview, None]:
+    """The bytes of an export, decompressed."""
+    gunzip = Gunzip() if tally.export.gzip else None
+    async with aclosing(container.read(tally.export)) as chunks:
+        async for chunk in chunks:
+            tally.advance(len(chunk))
+            if gunzip is None:
+                yield chunk
+                continue
+            for piece in gunzip.feed(chunk):
+                yield piece
+    for piece in gunzip.close() if gunzip else ():
+        yield piece
+
+
+@log_this
+async def cut(chunks: AsyncIterator[bytes | memoryview], contract: Contract) -> AsyncGenerator[Batch, None]:
+    """The batches that lie in the bytes of an export."""
+    records = Records(contract.tables, required=contract.required)
+    async for chunk in chunks:
+        for batch in records.feed(chunk):
+            yield batch
+    for batch in records.close():
+        yield batch
+    for name in records.skipped:
+        _LOG.warning("%r was skipped: the contract knows no such table", name)
+
+
+@log_this
+async def check(batches: AsyncIterator[Batch], contract: Contract) -> AsyncGenerator[CheckedBatch, None]:
+    """The same batches as rows and rejects."""
+    async for batch in batches:
+        yield contract.check(batch)
+
+
+@log_this
+async def document(rows: AsyncIterator[tuple[str, list[Row]]], contract: Contract) -> AsyncGenerator[bytes, None]:
+    """The bytes of an export that holds these rows: one JSON object with an array per table."""
+    encode = msgspec.json.Encoder().encode
+    current: str | None = None
+    async for table, some in rows:
+        start = b"" if table == current else (b"{" if current is None else b"],\n") + encode(table) + b":["
+        between = b"," if table == current else b""
+        current = table
+        yield start + between * bool(some) + encode([contract.record(table, row) for row in some])[1:-1]
+    yield b"]}\n"
+
+
+@log_this
+async def compress(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The same bytes as gzip."""
+    gzip = Gzip()
+    async for chunk in chunks:
+        if compressed := await asyncio.to_thread(gzip.feed, chunk):
+            yield compressed
+    yield gzip.close()

@@ -1,0 +1,1 @@
+"""Plays the chatbot and one night of the job, for trying aetl without one."""

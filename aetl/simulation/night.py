@@ -1,0 +1,71 @@
+"""The whole job as one simulated night, in six steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from aetl.config import Settings
+from aetl.container import open_container
+from aetl.contract import Contract
+from aetl.database import Database, open_database
+from aetl.errors import ConfigurationError
+from aetl.logs import log_this
+from aetl.models import Export, LoadReport
+from aetl.pipeline import export_from, load_all, select
+from aetl.progress import LoggedProgress, Progress
+from aetl.simulation.mock_data import mock_batches
+
+EMBEDDED_CONTAINER = "container"
+"""The folder that stands in where no container is set."""
+_MOCKED = {"sessions", "events", "event_parents"}
+
+
+@log_this
+async def simulate(
+    settings: Settings,
+    *,
+    sessions: int = 500,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda step: None,
+) -> list[LoadReport]:
+    """Removes the database, makes it anew with mock data, exports it, empties it, and loads the newest export.
+
+    Where no container is set the folder `./container` stands in. `tell` hears of each of the six steps. Raises
+    DatabaseNotOurs, and leaves the database as it is, where it holds anything but an earlier simulation.
+    """
+    settings = replace(settings, container=settings.container or EMBEDDED_CONTAINER)
+    contract = Contract.read(settings.schema)
+    if contract.tables.keys() != _MOCKED:
+        raise ConfigurationError(
+            f"the simulation only knows the tables {', '.join(sorted(_MOCKED))}",
+            hint="Run it without --schema and --sql.",
+        )
+    async with (
+        open_container(settings) as container,
+        open_database(settings.database, "simulate", contract.columns, settings.sql) as database,
+    ):
+        tell(f"1. removed the simulated database {settings.database}, if there was one")
+        await fill(database, contract, sessions)
+        tell(f"2. made it anew, with {sessions} mock sessions")
+        name = await export_from(database, container, contract)
+        tell(f"3. exported it to {settings.container} as {name}")
+        await database.truncate()
+        tell("4. emptied its tables")
+        newest = await select(container, None, latest=True)
+        tell(f"5. took the newest export, {newest[0].name}")
+        reports = await load_all(newest, container, contract, database, 0, progress or LoggedProgress())
+        tell("6. loaded it")
+    return reports
+
+
+@log_this
+async def fill(database: Database, contract: Contract, sessions: int) -> None:
+    """Fills a new database with mock data, as if it had come from an export."""
+    mock = Export("mock data", "mock", 0, datetime.now(UTC))
+    async with database.load(mock) as load:
+        for batch in mock_batches(sessions):
+            await load.write(contract.check(batch))
+        await load.settle()
+        await load.finish(LoadReport(mock.name, mock.etag, "loaded"))

@@ -1,0 +1,64 @@
+"""Counts one load: bytes, records and rejects, and holds it to the number of rejects it may have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from aetl.errors import AetlError, RejectsExceeded
+from aetl.logs import redact
+from aetl.models import Export, LoadReport, Outcome, Reject, Status, TableCounts
+from aetl.progress import Progress
+
+_KEPT = 100
+
+
+class Tally:
+    """The counts of one export's load from its beginning; `begin` starts over with another version of the export."""
+
+    def __init__(self, export: Export, max_rejects: int | None, progress: Progress) -> None:
+        self._max_rejects = max_rejects
+        self._progress = progress
+        self.begin(export)
+
+    def begin(self, export: Export) -> None:
+        """Starts to count."""
+        self.export = export
+        self.first_rejects: list[Reject] = []
+        self._tables: dict[str, TableCounts] = {}
+        self._bytes = 0
+        self._rejected = 0
+        self._started = time.monotonic()
+        self._progress.begin(export)
+
+    def advance(self, size: int) -> None:
+        """Counts bytes as they come from the container."""
+        self._bytes += size
+        self._progress.advance(size, 0)
+
+    def add(self, outcome: Outcome, rejects: Sequence[Reject]) -> None:
+        """Counts what became of some records; raises RejectsExceeded with the first one where there are too many."""
+        self._tables[outcome.table] = self._tables.get(outcome.table, TableCounts()) + outcome.counts
+        self._progress.advance(0, outcome.counts.read)
+        if outcome.counts.rejected == 0:
+            return
+        self._rejected += outcome.counts.rejected
+        found = [*rejects, *outcome.rejects]
+        self.first_rejects += found[: _KEPT - len(self.first_rejects)]
+        if self._max_rejects is not None and self._rejected > self._max_rejects:
+            allowed = f"more than {self._max_rejects} rejects, the first " if self._max_rejects else ""
+            raise RejectsExceeded(f"{allowed}{self.first_rejects[0]}")
+
+    def report(self, status: Status, error: AetlError | None = None) -> LoadReport:
+        """The load so far."""
+        return LoadReport(
+            self.export.name,
+            self.export.etag,
+            status,
+            bytes=self._bytes,
+            seconds=round(time.monotonic() - self._started, 3),
+            # A failed load was rolled back: nothing of what it counted is in.
+            tables=self._tables if error is None else {},
+            error=None if error is None else redact(error.line),
+            exit_code=0 if error is None else error.exit_code,
+        )
