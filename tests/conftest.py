@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.azurite import AzureContainer, Azurite, running
+
+ROOT = Path(__file__).resolve().parent.parent
+ORDER = ("unit", "integration", "acceptance")
+SGD_NIGHTS = ("backup_20240302T020000.json.gz", "backup_20240303T020000.json.gz", "backup_20240304T020000.json.gz")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is quick runs first, whatever the folders are called."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(here).parts[0]
+        return ORDER.index(folder) if folder in ORDER else len(ORDER)
+
+    items.sort(key=place)
+
+
+@pytest.fixture(autouse=True)
+def _away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches the container of whoever runs it, and none leaves a file in the repository."""
+    for variable in ("CHAT_DB_CONTAINER_URL", "CHAT_DB_CONTAINER_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def azure_container(azurite: Azurite) -> Iterator[AzureContainer]:
+    with azurite.new_container() as container:
+        yield container
+
+
+@pytest.fixture(scope="session")
+def sgd_exports() -> tuple[Path, Path, Path]:
+    """Three nights of real conversations, oldest first; AETL_SGD_DEV names another folder that holds them."""
+    folder = Path(os.environ.get("AETL_SGD_DEV") or ROOT.parent / "shared/data/sgd-dev")
+    first, second, third = (folder / name for name in SGD_NIGHTS)
+    if not all(path.is_file() for path in (first, second, third)):
+        pytest.skip(f"{folder} does not hold the three exports")
+    return first, second, third
