@@ -51,7 +51,7 @@ class Records:
     """Cuts the bytes of one export into batches of records, at constant memory.
 
     `tables` are the arrays to take, of which the document must hold those in `required` (all unless told); other keys
-    are skipped, but have to be well-formed. A record is what json.loads makes of its text, also where that is no object.
+    are skipped, but must be well-formed. A record is what json.loads makes of its text, also where that is no object.
     A record, a key or a skipped value that grows past `largest_record` bytes before it is complete is refused; apart
     from it, no more than some MiB are kept.
 

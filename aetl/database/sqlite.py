@@ -35,7 +35,8 @@ from aetl.errors import ConfigurationError, DatabaseNotFound, LoadRunning
 from aetl.models import Export, Finding, LoadReport, Reject, Row, TableCounts
 
 PAGE_SIZE = 16 * 1024
-_CACHE_PRAGMA = f"PRAGMA cache_size = {-64 * 1024}"
+_CACHE_PRAGMA = "PRAGMA cache_size = -65536"
+_SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -16384"
 PATIENCE = 10.0
 """Seconds to wait for another program's write lock."""
 ROWS_AT_ONCE = 2_000
@@ -111,9 +112,12 @@ class SQLite:
             assert load.is_finished, "a load must be finished, or left by an error"
             if self._is_new:
                 with sqlite_errors(self._path):
+                    # The sorter that builds an index takes as much memory again as the cache may have.
+                    await self._db.execute(_SMALL_CACHE_PRAGMA)
                     for table in self._statements.tables.values():
                         for index in table.indexes:
                             await self._db.execute(index)
+                    await self._db.execute(_CACHE_PRAGMA)
         self._is_new = False
         await self._turn_to_wal()
 

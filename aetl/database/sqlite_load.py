@@ -8,7 +8,7 @@ import pickle
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -18,6 +18,16 @@ import aiosqlite
 from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.statements import Statements
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What writing some rows came to: how many are in, how many of them new or changed, the first orphan's place."""
+
+    accepted: int
+    loaded: int
+    rejects: Sequence[Reject]
+    orphan: int | None
 
 
 class SQLiteLoad:
@@ -49,6 +59,7 @@ class SQLiteLoad:
         self._columns = columns
         self._is_older = is_older
         self._waiting: dict[str, IO[bytes]] = {}
+        self._known: set[str] = set()
         self._accounted = connection.total_changes
 
     async def write(self, batch: CheckedBatch) -> Outcome:
@@ -64,11 +75,12 @@ class SQLiteLoad:
         if batch.table in self._waiting:
             self._wait(batch.table, batch.rows, batch.positions)
             return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects)))
-        written, loaded, rejects, orphan = await self._insert(batch.table, batch.rows, batch.positions)
-        if orphan is not None:
-            self._wait(batch.table, batch.rows[orphan:], batch.positions[orphan:])
-        rejected = len(batch.rejects) + len(rejects)
-        return Outcome(batch.table, TableCounts(batch.read, loaded, written - loaded, rejected), rejects)
+        written = await self._insert(batch.table, batch.rows, batch.positions)
+        if written.orphan is not None:
+            self._wait(batch.table, batch.rows[written.orphan :], batch.positions[written.orphan :])
+        rejected = len(batch.rejects) + len(written.rejects)
+        counts = TableCounts(batch.read, written.loaded, written.accepted - written.loaded, rejected)
+        return Outcome(batch.table, counts, written.rejects)
 
     async def _settle(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -126,12 +138,35 @@ class SQLiteLoad:
         while self._waiting:
             self._waiting.popitem()[1].close()
 
-    async def _insert(
-        self, name: str, rows: Sequence[Row], positions: Sequence[int]
-    ) -> tuple[int, int, list[Reject], int | None]:
-        """Writes rows until one refers to nothing: how many are in, how many of them new, rejects, that one's place."""
+    async def _insert(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
+        """Writes rows until one refers to nothing.
+
+        Inserting with DO NOTHING takes SQLite half the time of DO UPDATE, even where no row is known; so that is tried
+        first, and the rows are brought up to date after it only in a batch, and the batches after it, with known ones.
+        """
         table = self._statements.tables[name]
-        statement = table.insert if self._is_older else table.upsert
+        if name in self._known:
+            written = await self._execute(table.upsert, name, rows, positions)
+            if written.loaded == len(rows):
+                self._known.remove(name)
+            return written
+        inserted = await self._execute(table.insert, name, rows, positions)
+        if self._is_older or inserted.loaded == inserted.accepted:
+            return inserted
+        self._known.add(name)
+        refused = {reject.position for reject in inserted.rejects}
+        places = [place for place, at in enumerate(positions[: inserted.orphan]) if at not in refused]
+        updated = await self._execute(
+            table.upsert, name, [rows[place] for place in places], [positions[place] for place in places]
+        )
+        return _Written(
+            updated.accepted,
+            inserted.loaded + updated.loaded,
+            [*inserted.rejects, *updated.rejects],
+            inserted.orphan if updated.orphan is None else places[updated.orphan],
+        )
+
+    async def _execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
         start = loaded = 0
         orphan: int | None = None
         rejects: list[Reject] = []
@@ -149,8 +184,7 @@ class SQLiteLoad:
                 start = failed + 1
             loaded += self._changes()
         await self.keep_rejects(rejects)
-        written = (len(rows) if orphan is None else orphan) - len(rejects)
-        return written, loaded, rejects, orphan
+        return _Written((len(rows) if orphan is None else orphan) - len(rejects), loaded, rejects, orphan)
 
     def _changes(self) -> int:
         """The rows changed since the last call."""
@@ -169,13 +203,14 @@ class SQLiteLoad:
             for rows, positions in _unpickled(waiting):
                 start = 0
                 while start < len(rows):
-                    written, loaded, rejects, orphan = await self._insert(name, rows[start:], positions[start:])
-                    if written or rejects:
-                        counts = TableCounts(0, loaded, written - loaded, len(rejects))
-                        outcomes.append(Outcome(name, counts, rejects))
-                    if orphan is None:
+                    written = await self._insert(name, rows[start:], positions[start:])
+                    if written.accepted or written.rejects:
+                        unchanged = written.accepted - written.loaded
+                        counts = TableCounts(0, written.loaded, unchanged, len(written.rejects))
+                        outcomes.append(Outcome(name, counts, written.rejects))
+                    if written.orphan is None:
                         break
-                    start += orphan
+                    start += written.orphan
                     self._wait(name, rows[start : start + 1], positions[start : start + 1])
                     start += 1
         return outcomes
