@@ -16,7 +16,7 @@ from aetl.models import Finding
 SOON = timedelta(days=7)
 _NEEDED = {"r": "read", "l": "list"}
 _USED = {*_NEEDED, "c", "w"}
-"""Create and write are for `aetl export`."""
+"""Write is for `aetl export`; create is harmless beside it, though not enough for an upload in blocks."""
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
@@ -91,10 +91,10 @@ def _permissions(permissions: frozenset[str] | None) -> list[Finding]:
     if lacking := [word for letter, word in _NEEDED.items() if letter not in permissions]:
         advice = "Make one that permits read and list."
         findings.append(Finding("failure", "SAS", f"it does not permit to {' or '.join(lacking)}", advice))
-    if not permissions & {"c", "w"}:
+    if "w" not in permissions:
         findings.append(Finding("ok", "SAS", "it permits no writing: enough for `aetl load`, not for `aetl export`"))
     if needless := permissions - _USED:
-        advice = "Make one with read and list only (and create, for `aetl export`)."
+        advice = "Make one with read and list only (and write, for `aetl export`)."
         findings.append(
             Finding("warning", "SAS", f"it permits more than aetl needs: {''.join(sorted(needless))}", advice)
         )

@@ -97,7 +97,7 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     Raises ConfigurationError for a file that cannot be read and for values that make no sense.
     """
     environ = os.environ if environ is None else environ
-    values = _read_yaml(resources.files("aetl").joinpath("yaml/config.yaml").read_text(encoding="utf-8"), "config.yaml")
+    values = _own_yaml()
     names = values.pop("environment")
     if config is not None:
         own = _read_yaml(_text_of(config), str(config))
@@ -112,6 +112,15 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     values |= {name: value for name, value in variables.items() if value}
     values |= {name: value for name, value in options.items() if value is not None}
     return _checked(Settings(**_typed(values), container_variable=names["container_url"]))
+
+
+def variable_names() -> list[str]:
+    """The environment variables that are read where no file of the operator's names others."""
+    return list(_own_yaml()["environment"].values())
+
+
+def _own_yaml() -> dict[str, Any]:
+    return _read_yaml(resources.files("aetl").joinpath("yaml/config.yaml").read_text(encoding="utf-8"), "config.yaml")
 
 
 _VARIABLES = {"container_url": "container", "sas_token": "sas", "connection_string": "connection_string"}

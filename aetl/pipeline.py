@@ -61,7 +61,8 @@ async def load(
     async with open_container(settings) as container:
         if dry_run:
             return [
-                LoadReport(each.name, each.etag, "pending") for each in await waiting(settings, container, latest, blob)
+                LoadReport(each.name, each.etag, "pending", bytes=each.size)
+                for each in await waiting(settings, container, latest, blob)
             ]
         async with open_database(settings.database, "load", contract.columns, settings.sql) as database:
             exports = await select(container, database, latest=latest, blob=blob)

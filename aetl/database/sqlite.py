@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
@@ -31,12 +32,20 @@ from aetl.database.sqlite_file import (
 )
 from aetl.database.sqlite_load import SQLiteLoad
 from aetl.database.statements import Statements, read_statements
-from aetl.errors import ConfigurationError, DatabaseNotFound, LoadRunning
+from aetl.errors import (
+    ConfigurationError,
+    DatabaseInaccessible,
+    DatabaseLocked,
+    DatabaseNotFound,
+    LoadRunning,
+)
 from aetl.models import Export, Finding, LoadReport, Reject, Row, TableCounts
 
+_LOG = logging.getLogger(__name__)
+
 PAGE_SIZE = 16 * 1024
-_CACHE_PRAGMA = "PRAGMA cache_size = -65536"
-_SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -16384"
+_CACHE_PRAGMA = "PRAGMA cache_size = -32768"
+_SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -8192"
 PATIENCE = 10.0
 """Seconds to wait for another program's write lock."""
 ROWS_AT_ONCE = 2_000
@@ -186,6 +195,11 @@ class SQLite:
         return self._connection
 
     def _acquire_lock(self) -> None:
+        # The lock would create the folder: a mistyped path must not begin a new database.
+        if not (folder := self._path.resolve().parent).is_dir():
+            raise DatabaseInaccessible(f"the folder {folder} of the database does not exist")
+        if self._path.is_dir():
+            raise DatabaseInaccessible(f"the database {self._path} is a folder")
         try:
             self._lock.acquire()
         except Timeout as error:
@@ -194,8 +208,14 @@ class SQLite:
     async def _open(self) -> None:
         holds_something = False
         if self._path.exists():
-            async with look(self._path) as connection:
-                holds_something = await check_owner(connection, self._path)
+            try:
+                async with look(self._path) as connection:
+                    holds_something = await check_owner(connection, self._path)
+            except DatabaseLocked:
+                if self._purpose in ("load", "simulate") or not self._is_loading():
+                    raise
+                # Only the load that makes a database locks readers out, and there is nothing to read yet.
+                raise DatabaseNotFound(f"the database {self._path} is being made by its first load") from None
         self._is_new = not holds_something
         if self._purpose in ("load", "simulate"):
             self._connection = await connect(self._path, "mode=rwc")
@@ -208,10 +228,19 @@ class SQLite:
         elif self._purpose == "read":
             raise DatabaseNotFound(f"the database {self._path} does not exist yet, or holds nothing")
 
+    def _is_loading(self) -> bool:
+        try:
+            with self._lock.acquire():
+                return False
+        except Timeout:
+            return True
+
     async def _migrate(self, *, with_indexes: bool) -> None:
         """Creates what is missing, inside a transaction; a real load takes a simulation's database over."""
         owner = SIMULATION if self._purpose == "simulate" else OURS
-        if await pragma(self._db, "application_id") != owner:
+        if (before := await pragma(self._db, "application_id")) != owner:
+            if before == SIMULATION:
+                _LOG.warning("%s held a simulation: its mock data stays among the real records", self._path)
             await self._db.execute(f"PRAGMA application_id = {owner}")
             await self._db.execute(f"PRAGMA user_version = {LEDGER_VERSION}")
         for statement in self._statements.ledger_create:

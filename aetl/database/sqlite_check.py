@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import aiosqlite
 
 from aetl.database.sqlite_errors import as_aetl_error
-from aetl.database.sqlite_file import in_memory
+from aetl.database.sqlite_file import in_memory, tables_of
 from aetl.database.statements import Statements
 from aetl.models import Finding
 
@@ -24,37 +24,39 @@ async def examine(
     """The findings on the statements, the file (None where there is none yet), its folder and the disk."""
     try:
         async with in_memory(statements) as model:
-            await _prepare_all(model, statements)
+            await _prepare_all(model, statements, statements.tables.keys())
         yield Finding("ok", "SQL", f"{statements.source} and the contract agree")
     except sqlite3.Error as error:
         yield Finding("failure", "SQL", f"{statements.source}: {error}", "Mend the file that --sql names.")
+        return
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        advice = "Create it, or name another --database."
+        yield Finding("failure", "database", f"the folder {folder} does not exist", advice)
         return
     if connection is None:
         yield Finding("ok", "database", f"{path} does not exist yet; the first load creates it")
     else:
         try:
-            await _prepare_all(connection, statements)
+            there = await tables_of(connection)
+            await _prepare_all(connection, statements, there)
             async with connection.execute("PRAGMA quick_check(1)") as cursor:
                 unsound = [text async for (text,) in cursor if text != "ok"]
             if unsound:
                 yield Finding("failure", "database", f"{path} is corrupt: {unsound[0]}", "Restore it from a backup.")
             else:
                 yield Finding("ok", "database", f"{path} is aetl's and sound")
+            for name in statements.tables.keys() - there:
+                yield Finding("ok", "database", f"{path} has no table {name} yet; the next load creates it")
         except sqlite3.Error as error:
             found = as_aetl_error(error, path)
             yield Finding("failure", "database", str(found), found.hint)
-    folder = path.resolve().parent
     for each in [folder, *([path] if connection is not None else [])]:
         if not os.access(each, os.W_OK):
             yield Finding(
                 "failure", "database", f"{each} may not be written", "Give this account the right to write there."
             )
-    if folder.is_dir():
-        yield _disk(path, folder)
-    else:
-        yield Finding(
-            "failure", "database", f"the folder {folder} does not exist", "Create it, or name another --database."
-        )
+    yield _disk(path, folder)
 
 
 def _disk(path: Path, folder: Path) -> Finding:
@@ -68,9 +70,9 @@ def _disk(path: Path, folder: Path) -> Finding:
     return Finding("ok", "disk", f"{free / 1e9:.1f} GB are free in {folder}")
 
 
-async def _prepare_all(connection: aiosqlite.Connection, statements: Statements) -> None:
-    """Compiles every statement, which fails where a table or column is missing."""
-    for table in statements.tables.values():
+async def _prepare_all(connection: aiosqlite.Connection, statements: Statements, tables: Collection[str]) -> None:
+    """Compiles every statement of some tables, which fails where a column is missing."""
+    for table in (table for name, table in statements.tables.items() if name in tables):
         for statement in (table.upsert, table.insert):
             await _prepare(connection, statement, [None] * statement.count("?"))
         for statement in (table.select, table.truncate):

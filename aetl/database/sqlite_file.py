@@ -29,7 +29,14 @@ async def connect(path: Path, parameters: str) -> aiosqlite.Connection:
     Raises what sqlite3 raises. Its wait for a lock is short, so that it ends soon after an interrupt.
     """
     uri = f"{path.resolve().as_uri()}?{parameters}"
-    connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=0.5)
+    connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=0.5)
+    try:
+        await connection
+    except sqlite3.Error:
+        # It ends by itself, but outliving the event loop it would print a traceback. (aiosqlite 0.21 is the thread.)
+        thread: Any = getattr(connection, "_thread", connection)
+        thread.join()
+        raise
     try:
         await pragma(connection, "schema_version")
     except BaseException:

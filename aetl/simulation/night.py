@@ -56,7 +56,7 @@ async def simulate(
         newest = await select(container, None, latest=True)
         tell(f"5. took the newest export, {newest[0].name}")
         reports = await load_all(newest, container, contract, database, 0, progress or LoggedProgress())
-        tell("6. loaded it")
+        tell("6. loaded it" if reports[0].error is None else "6. could not load it")
     return reports
 
 
