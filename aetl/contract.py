@@ -27,8 +27,14 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 _SCALARS = {"string", "integer", "number", "boolean", "null"}
+_USUAL_DATE_TIME = (
+    r"^[1-9][0-9]{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?$"
+)
+"""What nearly every export writes, and nothing that is_date_time refuses."""
 _INT64 = {"minimum": -(2**63), "exclusiveMaximum": 2**63}
-_LEAP_SECOND_OR_MIDNIGHT = re.compile(r"(?<=[0-9]{2})(:?[0-9]{2}:?)60|(?<=[Tt ])24(?=(:?00)*(\D|$))")
+_LEAP_SECOND_OR_MIDNIGHT = re.compile(r"(?<=[0-9]{2})(:?[0-9]{2}:?)60|(?<=[Tt ])24(?=(:?00)*([.,]0*)?([Zz+-]|$))")
 
 
 def is_date_time(value: object) -> bool:
@@ -82,8 +88,27 @@ class Table:
 
         Beside the contract it holds integers to 64 bits, which is as much as a database's integer keeps.
         """
+        return self._batch_validator(lambda column: column)
+
+    @cached_property
+    def glance(self) -> jsonschema_rs.Draft7Validator:
+        """A validator that is quicker still, and also refuses what the judge would let pass: unusual date-times.
+
+        It asks a pattern where the judge calls Python for every single value, which takes three times as long.
+        """
+        return self._batch_validator(
+            lambda column: (
+                {**column, "format": "any", "allOf": [*column.get("allOf", ()), {"pattern": _USUAL_DATE_TIME}]}
+                if column.get("format") == "date-time"
+                else column
+            )
+        )
+
+    def _batch_validator(
+        self, adapt: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ) -> jsonschema_rs.Draft7Validator:
         properties = {
-            name: {"allOf": [column, _INT64]} if "integer" in _types(column) else column
+            name: {"allOf": [adapt(column), _INT64]} if "integer" in _types(column) else adapt(column)
             for name, column in self.schema["properties"].items()
         }
         return jsonschema_rs.Draft7Validator(
@@ -143,7 +168,7 @@ class Contract:
         table = self.tables[batch.table]
         records = batch.records
         try:
-            if table.judge.is_valid(records):
+            if table.glance.is_valid(records) or table.judge.is_valid(records):
                 return CheckedBatch(table.name, len(records), list(map(table.row, records)), _positions(batch))
         except (ValueError, OverflowError, RecursionError):
             pass  # a value that the fast validator cannot even look at, such as a lone surrogate

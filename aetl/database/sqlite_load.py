@@ -19,6 +19,8 @@ from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.statements import Statements
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
 
+_MOST_MISSES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class _Written:
@@ -60,6 +62,8 @@ class SQLiteLoad:
         self._is_older = is_older
         self._waiting: dict[str, IO[bytes]] = {}
         self._known: set[str] = set()
+        self._places: dict[str, int] = {}
+        self._misses: dict[str, int] = {}
         self._accounted = connection.total_changes
 
     async def write(self, batch: CheckedBatch) -> Outcome:
@@ -139,7 +143,15 @@ class SQLiteLoad:
             self._waiting.popitem()[1].close()
 
     async def _insert(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
-        """Writes rows until one refers to nothing.
+        """Writes rows until one refers to nothing."""
+        if await self._is_repeated(name, rows):
+            return _Written(len(rows), 0, (), None)
+        written = await self._bring_in(name, rows, positions)
+        await self._find_place(name, rows)
+        return written
+
+    async def _bring_in(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
+        """Inserts rows, or updates them.
 
         Inserting with DO NOTHING takes SQLite half the time of DO UPDATE, even where no row is known; so that is tried
         first, and the rows are brought up to date after it only in a batch, and the batches after it, with known ones.
@@ -166,6 +178,30 @@ class SQLiteLoad:
             inserted.orphan if updated.orphan is None else places[updated.orphan],
         )
 
+    async def _is_repeated(self, name: str, rows: Sequence[Row]) -> bool:
+        """Whether just these rows follow in the table, as they do where an export repeats the one before.
+
+        Reading them in order takes SQLite half the time of looking each one up. After a few batches in a row for which
+        it was in vain, it is not tried any more.
+        """
+        following = self._statements.tables[name].following
+        if following is None or self._misses.get(name, 0) > _MOST_MISSES or not rows:
+            return False
+        parameters = {"place": self._places.get(name, 0), "most": len(rows)}
+        if list(await self._connection.execute_fetchall(following, parameters)) != rows:
+            self._misses[name] = self._misses.get(name, 0) + 1
+            return False
+        self._misses[name] = 0
+        await self._find_place(name, rows)
+        return True
+
+    async def _find_place(self, name: str, rows: Sequence[Row]) -> None:
+        table = self._statements.tables[name]
+        if table.place is not None and rows and self._misses.get(name, 0) <= _MOST_MISSES:
+            key = [rows[-1][place] for place in table.key]
+            for (place,) in await self._connection.execute_fetchall(table.place, key):
+                self._places[name] = place
+
     async def _execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
         start = loaded = 0
         orphan: int | None = None
@@ -175,12 +211,12 @@ class SQLiteLoad:
             try:
                 await self._connection.executemany(statement, left)
                 start = len(rows)
-            except sqlite3.IntegrityError as error:
+            except (sqlite3.IntegrityError, OverflowError, UnicodeEncodeError) as error:
                 failed = len(rows) - operator.length_hint(left) - 1  # executemany takes a row only to execute it
-                if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
                     orphan = failed
                 else:
-                    rejects.append(self._reject(name, rows[failed], positions[failed], "", str(error)))
+                    rejects.append(self._reject(name, rows[failed], positions[failed], "", _reason(error)))
                 start = failed + 1
             loaded += self._changes()
         await self.keep_rejects(rejects)
@@ -226,6 +262,15 @@ class SQLiteLoad:
     def _reject(self, name: str, row: Row, position: int, pointer: str, reason: str) -> Reject:
         record = json.dumps(dict(zip(self._columns[name], row, strict=True)))
         return Reject(name, position, pointer, reason, record)
+
+
+def _reason(error: Exception) -> str:
+    """Why SQLite cannot hold a row that keeps the contract."""
+    if isinstance(error, OverflowError):
+        return "a number without a fraction is beyond 64 bits"
+    if isinstance(error, UnicodeEncodeError):
+        return "holds half of a surrogate pair, which is no Unicode text"
+    return str(error)
 
 
 def _unpickled(waiting: IO[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[int]]]:

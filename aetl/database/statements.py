@@ -33,6 +33,9 @@ class TableStatements:
     insert: str
     select: str
     truncate: str
+    following: str | None
+    place: str | None
+    """Takes the key's values by position."""
     parents: Mapping[int, str]
     """Place of a referring column -> the query that says whether the record that it means exists."""
 
@@ -99,10 +102,15 @@ def _table(source: str, name: str, entry: Any, columns: Sequence[str]) -> TableS
         if difference := named ^ set(columns):
             raise _refuse(source, f"tables/{name}/{each} and the schema file differ in {', '.join(sorted(difference))}")
         texts[each] = _PARAMETER.sub(lambda found: f"?{columns.index(found[1]) + 1}", texts[each])
+    place = _optional_text(entry, source, f"tables/{name}", "place")
+    if place is not None and set(_PARAMETER.findall(place)) != set(key):
+        raise _refuse(source, f"tables/{name}/place must take the key's columns: {', '.join(key)}")
     return TableStatements(
         name,
         key=tuple(map(list(columns).index, key)),
         indexes=_texts(entry, source, f"tables/{name}", "indexes") if entry.get("indexes") else (),
+        following=_optional_text(entry, source, f"tables/{name}", "following"),
+        place=_PARAMETER.sub(lambda found: f"?{key.index(found[1]) + 1}", place) if place else None,
         parents=_parents(source, name, entry.get("parents") or {}, columns),
         **texts,
     )
@@ -120,6 +128,10 @@ def _text(entry: Mapping[str, Any], source: str, place: str, name: str) -> str:
     if not isinstance(entry.get(name), str):
         raise _refuse(source, f"{place}/{name} must be a text")
     return str(entry[name])
+
+
+def _optional_text(entry: Mapping[str, Any], source: str, place: str, name: str) -> str | None:
+    return _text(entry, source, place, name) if entry.get(name) else None
 
 
 def _texts(entry: Mapping[str, Any], source: str, place: str, name: str) -> tuple[str, ...]:
