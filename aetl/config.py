@@ -18,6 +18,7 @@ from aetl.errors import ConfigurationError
 from aetl.logs import hide
 
 LogFormat = Literal["text", "json"]
+_URL_HINT = "It looks like https://ACCOUNT.blob.core.windows.net/CONTAINER."
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -45,7 +46,10 @@ class Settings:
     def __post_init__(self) -> None:
         container, sas = self.container, self.sas
         if container and is_azure(container):
-            parts = urlsplit(container)
+            try:
+                parts = urlsplit(container)
+            except ValueError:
+                raise ConfigurationError("the container's URL cannot be understood", hint=_URL_HINT) from None
             sas = parts.query or sas
             container = urlunsplit(parts._replace(query="", fragment=""))
         sas = sas.strip().removeprefix("?") if sas else None
@@ -146,7 +150,7 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigurationError(f"log_level: {level!r} is none of {', '.join(_LEVELS)}")
     if form not in ("text", "json"):
         raise ConfigurationError(f"log_format: {form!r} is neither text nor json")
-    if settings.timeout <= 0 or settings.retries < 0:
+    if not settings.timeout > 0 or settings.retries < 0:  # also false for NaN
         raise ConfigurationError("timeout must be more than 0 seconds and retries at least 0")
     return replace(settings, log_level=level)
 

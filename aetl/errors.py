@@ -21,6 +21,7 @@ AetlError                       1   unexpected failure
  |   +- ExportMalformed             it is not one JSON object with the contract's arrays
  |   +- RejectsExceeded             more rejects than --max-rejects allows
  +- LoadRunning                75   another load is running
+ +- SchedulingError             1   Task Scheduler did not do what was asked of it
 
 The number is the exit code of the command line. A message says what went wrong and where; `hint`
 says what the operator can do about it.
@@ -177,3 +178,9 @@ class LoadRunning(AetlError):
 
     exit_code = 75
     hint = "It will load what is there; run again when it has ended."
+
+
+class SchedulingError(AetlError):
+    """Task Scheduler did not do what was asked of it."""
+
+    hint = "Run it as Administrator; `schtasks /Query /TN aetl /V /FO LIST` shows the task."
