@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from aetl import __version__
-from aetl.errors import AetlError
-from aetl.logs import redact
-from aetl.process import end_with, log_failure, run_async, say
+from aetl.process import Interrupted, end_with, explain, log_failure, run_async, say, show
+from aetl.schedule_commands import schedule
 
 _PATH = click.Path(path_type=Path)
 COMMON = (
@@ -24,7 +23,10 @@ COMMON = (
     click.option("--schema", type=_PATH, help="A JSON Schema of the exports instead of aetl's own."),
     click.option("--sql", type=_PATH, help="A YAML file with SQL statements instead of aetl's own."),
     click.option("--log-file", type=_PATH, help="Where the log goes.  [default: global.log]"),
-    click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)),
+    click.option(
+        "--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+        help="From which level on the log holds messages.  [default: INFO]",
+    ),
     click.option("--log-format", type=click.Choice(["text", "json"]), help="How the log is written.  [default: text]"),
     click.option("--quiet", is_flag=True, help="Say nothing but errors."),
 )  # fmt: skip
@@ -59,15 +61,22 @@ def _command(function: Callable[..., int]) -> Callable[..., int]:
 
         common = {option: options.pop(option) for option in ("container", "database", "schema", "sql")}
         log = {option: options.pop(option) for option in ("log_file", "log_level", "log_format")}
-        settings = read_settings(options.pop("config"), **common, **log)
-        if common["container"] and "sig=" in common["container"].lower():
-            say("warning: a SAS on the command line shows in the process list; put it into the environment instead")
-        with set_up_logging(settings.log_file, settings.log_level, settings.log_format):
-            try:
-                return function(settings, **options)
-            except Exception as error:
-                log_failure(error)
-                raise
+        try:
+            settings = read_settings(options.pop("config"), **common, **log)
+            if common["container"] and "sig=" in common["container"].lower():
+                say("warning: a SAS on the command line shows in the process list; put it into the environment instead")
+            with set_up_logging(settings.log_file, settings.log_level, settings.log_format):
+                try:
+                    return function(settings, **options)
+                except Exception as error:
+                    log_failure(error)
+                    raise
+        except BaseException as error:
+            if options.get("as_json"):
+                _print_failure(error, is_load=function.__name__ in ("run", "load"))
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted from None
+            raise
 
     for option in reversed(COMMON):
         command = option(command)
@@ -87,7 +96,7 @@ def run(settings: Any, sessions: int, as_json: bool, quiet: bool) -> int:
     from aetl.simulation.night import EMBEDDED_CONTAINER, simulate
 
     is_silent = quiet or as_json
-    tell = (lambda step: None) if is_silent else click.echo
+    tell = (lambda step: None) if is_silent else show
     if settings.container is None:
         tell(f"{settings.container_variable} is not set: using the folder ./{EMBEDDED_CONTAINER} as the container")
     return _load(
@@ -137,7 +146,7 @@ def export(settings: Any, gzip: bool, as_json: bool, quiet: bool) -> int:
     if as_json:
         print_json({"blob": name})
     elif not quiet:
-        click.echo(name)
+        show(name)
     return 0
 
 
@@ -148,7 +157,10 @@ def _duration(ctx: click.Context, parameter: click.Parameter, value: str | None)
     if not value or parts is None:
         raise click.BadParameter(f"{value!r} is not a duration such as 26h, 90m or 1d12h")
     days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError as error:
+        raise click.BadParameter(f"{value!r} is too long") from error
 
 
 @aetl.command()
@@ -179,14 +191,12 @@ def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, q
     elif not quiet:
         display.print_history(found.loads)
         if found.waiting is None:
-            click.echo(f"No container is set ({settings.container_variable}): what waits there is not known.")
+            show(f"No container is set ({settings.container_variable}): what waits there is not known.")
         elif found.waiting:
             display.print_exports(found.waiting)
         else:
-            click.echo("No export waits.")
-        click.echo(
-            f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet."
-        )
+            show("No export waits.")
+        show(f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet.")
     if max_age is not None and (found.last_success is None or datetime.now(UTC) - found.last_success > max_age):
         last_one = f"at {found.last_success:%Y-%m-%d %H:%M} UTC" if found.last_success else "never"
         say(f"the last success was {last_one}, longer ago than --max-age allows")
@@ -221,29 +231,37 @@ def check(settings: Any, as_json: bool, quiet: bool) -> int:
     return int(any(finding.level == "failure" for finding in findings))
 
 
+aetl.add_command(schedule)
+
+
+def _print_failure(error: BaseException, *, is_load: bool) -> None:
+    """What `--json` gives when a command fails; of a load also what was done before."""
+    from aetl import display
+
+    content: dict[str, Any] = {"error": display.ending_as_json(explain(error))}
+    if is_load:
+        content = {"loads": [display.report_as_json(report) for report in getattr(error, "reports", ())]} | content
+    display.print_json(content)
+
+
 def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
     """Runs a load, shows its reports, and gives the exit code: that of the first failure, or 3 with rejects."""
     from aetl import display
 
-    failure: AetlError | None = None
-    try:
-        with display.shown_progress(quiet=quiet) as progress:
+    failure: BaseException | None = None
+    with display.shown_progress(quiet=quiet) as shown:
+        progress = display.RememberingProgress(shown)
+        try:
             reports = run_async(begin(progress))
-    except AetlError as error:
-        failure, reports = error, error.reports
-    if as_json:
-        content: dict[str, Any] = {"loads": [display.report_as_json(report) for report in reports]}
-        if failure is not None:
-            content["error"] = {
-                "message": redact(str(failure)),
-                "hint": failure.hint,
-                "exit_code": failure.exit_code,
-            }
-        display.print_json(content)
-    elif not quiet and reports:
+        except BaseException as error:
+            failure, reports = error, list(getattr(error, "reports", ())) or progress.reports
+            vars(error)["reports"] = reports
+    if as_json and failure is None:
+        display.print_json({"loads": [display.report_as_json(report) for report in reports]})
+    elif not quiet and not as_json and reports:
         display.print_reports(reports)
-    elif not quiet and failure is None:
-        click.echo("Nothing new.")
+    elif not quiet and not as_json and failure is None:
+        show("Nothing new.")
     if failure is not None:
         raise failure
     for report in reports:
@@ -255,4 +273,5 @@ def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
 
 def main() -> None:
     """Runs the command line and ends with its exit code."""
-    end_with(lambda: aetl(prog_name="aetl", standalone_mode=False))
+    # Windows: what looks like a pattern or a %VARIABLE% in an argument is a name or a URL, so it is left alone.
+    end_with(lambda: aetl(prog_name="aetl", standalone_mode=False, windows_expand_args=False))

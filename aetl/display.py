@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from aetl.logs import redact
 from aetl.models import Export, Finding, LoadReport, TableCounts
+from aetl.process import Ending, forget_stdout, show
 from aetl.progress import LoggedProgress, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 _PIPED_WIDTH = 160
 _MARKS = {"ok": "ok     ", "warning": "warning", "failure": "FAILURE"}
@@ -24,7 +27,13 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failure": "bold red", "loaded":
 
 def print_json(content: dict[str, Any]) -> None:
     """Exactly one JSON object on stdout, in ASCII, which every console can show."""
-    print(json.dumps(content))
+    show(json.dumps(content))
+
+
+def ending_as_json(ending: Ending) -> dict[str, Any]:
+    """Why a command ended before its end, as `--json` gives it."""
+    content = ending._asdict()
+    return content | {"message": redact(ending.message)}
 
 
 def report_as_json(report: LoadReport) -> dict[str, Any]:
@@ -47,13 +56,15 @@ def report_as_json(report: LoadReport) -> dict[str, Any]:
 
 def print_reports(reports: Sequence[LoadReport]) -> None:
     """A line per load and table."""
+    from rich.text import Text
+
     table = _table("export", "status", "table", "read", "loaded", "unchanged", "rejected", "MB", "seconds")
     for report in reports:
         first = (report.blob, _coloured(report.status), f"{report.bytes / 1e6:.1f}", f"{report.seconds:.1f}")
         for name, counts in (report.tables or {"": TableCounts()}).items():
             blob, status, size, seconds = first
             table.add_row(blob, status, name, *(f"{count:,}" for count in asdict(counts).values()), size, seconds)
-            first = ("", "", "", "")
+            first = ("", Text(), "", "")
     _console().print(table)
 
 
@@ -97,7 +108,7 @@ def print_finding(finding: Finding) -> None:
 @contextmanager
 def shown_progress(*, quiet: bool) -> Iterator[Progress]:
     """A progress bar on a terminal, else a log line now and then."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _is_terminal(sys.stderr):
         yield LoggedProgress()
         return
     from rich.console import Console
@@ -105,7 +116,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -141,10 +152,34 @@ class _Bar:
             self._task = None
 
 
+class RememberingProgress:
+    """Tells another listener, and keeps the reports: an interrupted load gives none back."""
+
+    def __init__(self, listener: Progress) -> None:
+        self.reports: list[LoadReport] = []
+        self._listener = listener
+        self.begin, self.advance = listener.begin, listener.advance
+
+    def end(self, report: LoadReport) -> None:
+        self.reports.append(report)
+        self._listener.end(report)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # pythonw has no streams
+
+
 def _console() -> Console:
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=_PIPED_WIDTH)
+    class ForgivingConsole(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            forget_stdout()
+
+    # What is shown comes from exports and files, and a name such as [red].json is no markup.
+    width = None if _is_terminal(sys.stdout) else _PIPED_WIDTH
+    return ForgivingConsole(width=width, markup=False, emoji=False, highlight=False)
 
 
 def _table(*columns: str) -> Table:
@@ -158,8 +193,10 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _coloured(status: str) -> str:
-    return f"[{_COLOURS[status]}]{status}[/]" if status in _COLOURS else status
+def _coloured(status: str) -> Text:
+    from rich.text import Text
+
+    return Text(status, _COLOURS.get(status, ""))
 
 
 def _moment(moment: datetime) -> str:

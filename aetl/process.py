@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from contextlib import suppress
+from types import FrameType
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -23,15 +26,27 @@ class Terminated(BaseException):
     """SIGTERM came, and what ran was rolled back."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-C came, and what ran was rolled back. (Of a KeyboardInterrupt click makes an empty line on stderr.)"""
+
+
+class Ending(NamedTuple):
+    """Why a command ended before its end: what is said of it, and the exit code."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+
 def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Runs a coroutine to its end; SIGTERM cancels it as Ctrl-C does, so that its transaction is rolled back.
 
     Raises Terminated, or KeyboardInterrupt, once that is done.
     """
     import asyncio
-    import signal
 
     is_terminated = False
+    outside = signal.getsignal(signal.SIGTERM)
 
     async def cancellable() -> _T:
         task = asyncio.current_task()
@@ -52,11 +67,30 @@ def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
         if is_terminated:
             raise Terminated from None
         raise
+    finally:
+        signal.signal(signal.SIGTERM, outside)  # the closed loop has put the system's own there
 
 
 def say(line: str) -> None:
     """One line on stderr, without secrets."""
-    click.echo(redact(f"aetl: {' '.join(line.split())}"), err=True)
+    with suppress(OSError):  # nobody reads it any more
+        click.echo(redact(f"aetl: {' '.join(line.split())}"), err=True)
+
+
+def show(text: str) -> None:
+    """Text on stdout; one that its reader has closed, as `head` does, is no reason to stop."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        forget_stdout()
+
+
+def forget_stdout() -> None:
+    """Sends nowhere what is still to come, and what Python would write out at its end."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def log_failure(error: Exception) -> None:
@@ -65,8 +99,22 @@ def log_failure(error: Exception) -> None:
         logging.getLogger(__name__).error("%s", error, exc_info=traceback_once(error))
 
 
+def explain(error: BaseException) -> Ending:
+    """What an error, or an interruption, means to whoever ran the command; see errors.py for the codes."""
+    if isinstance(error, Terminated):
+        return Ending("terminated; what was not finished is rolled back", "", _TERMINATED)
+    if isinstance(error, Interrupted | KeyboardInterrupt | click.exceptions.Abort):
+        return Ending("interrupted; what was not finished is rolled back", "", _INTERRUPTED)
+    if isinstance(error, click.ClickException):
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "aetl"
+        return Ending(error.format_message().rstrip("."), f"See {command} --help.", error.exit_code)
+    if isinstance(error, AetlError):
+        return Ending(str(error), error.hint, error.exit_code)
+    return Ending(f"unexpected: {type(error).__name__}: {error}", AetlError.hint, AetlError.exit_code)
+
+
 def end_with(command: Callable[[], int | None]) -> None:
-    """Runs a command and ends the process with its exit code; see errors.py for the codes."""
+    """Runs a command and ends the process with its exit code."""
     os.umask(0o077)  # what a load writes is nobody else's to read
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -76,20 +124,18 @@ def end_with(command: Callable[[], int | None]) -> None:
 
 def _exit_code(command: Callable[[], int | None]) -> int:
     try:
+        signal.signal(signal.SIGTERM, _terminate)
         return command() or 0
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        say("interrupted; what was not finished is rolled back")
-        return _INTERRUPTED
-    except Terminated:
-        say("terminated; what was not finished is rolled back")
-        return _TERMINATED
-    except click.ClickException as error:
-        command_path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "aetl"
-        say(f"error: {error.format_message().rstrip('.')}. See {command_path} --help.")
-        return error.exit_code
-    except AetlError as error:
-        say(f"error: {error.line}")
-        return error.exit_code
-    except Exception as error:
-        say(f"error: unexpected: {type(error).__name__}: {error}. The log file has the details.")
+    except BrokenPipeError:  # while it showed its help
+        forget_stdout()
         return AetlError.exit_code
+    except (Exception, KeyboardInterrupt, Interrupted, Terminated) as error:
+        ending = explain(error)
+        say(f"error: {ending.message}. {ending.hint}" if ending.hint else ending.message)
+        if isinstance(error, OSError):
+            forget_stdout()  # the disk that it goes to may be full
+        return ending.exit_code
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated

@@ -143,6 +143,7 @@ class Azure:
             "read_timeout": settings.timeout,
             "connection_data_block_size": 256 * 1024,
             "max_single_get_size": RANGE,
+            "max_block_size": CHUNK,  # of larger ones aiohttp warns that they might block the event loop
         }
         url = settings.need_container()
         try:

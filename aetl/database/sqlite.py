@@ -152,18 +152,18 @@ class SQLite:
     async def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
         async with self._transaction("BEGIN"):
             for name, columns in self._columns.items():
+                # A cursor left open would still be running, and so interrupt the rollback too.
                 with sqlite_errors(self._path):
-                    cursor = await self._db.execute(self._statements.tables[name].select)
-                    if tuple(column[0] for column in cursor.description) != tuple(columns):
-                        raise ConfigurationError(
-                            f"the SQL file {self._statements.source}: tables/{name}/select must give the schema's "
-                            f"columns in order: {', '.join(columns)}",
-                            hint="Mend the file that --sql names.",
-                        )
-                    yield name, list(map(tuple, await cursor.fetchmany(ROWS_AT_ONCE)))
-                    while rows := await cursor.fetchmany(ROWS_AT_ONCE):
-                        yield name, list(map(tuple, rows))
-                    await cursor.close()
+                    async with self._db.execute(self._statements.tables[name].select) as cursor:
+                        if tuple(column[0] for column in cursor.description) != tuple(columns):
+                            raise ConfigurationError(
+                                f"the SQL file {self._statements.source}: tables/{name}/select must give the schema's "
+                                f"columns in order: {', '.join(columns)}",
+                                hint="Mend the file that --sql names.",
+                            )
+                        yield name, list(map(tuple, await cursor.fetchmany(ROWS_AT_ONCE)))
+                        while rows := await cursor.fetchmany(ROWS_AT_ONCE):
+                            yield name, list(map(tuple, rows))
 
     async def truncate(self) -> None:
         async with self._transaction():

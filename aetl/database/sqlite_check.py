@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Collection
@@ -15,6 +16,7 @@ from aetl.database.sqlite_file import in_memory, tables_of
 from aetl.database.statements import Statements
 from aetl.models import Finding
 
+_PLACE = re.compile(r"\?\d+")
 _LEAST_FREE = 200 * 2**20
 
 
@@ -74,7 +76,7 @@ async def _prepare_all(connection: aiosqlite.Connection, statements: Statements,
     """Compiles every statement of some tables, which fails where a column is missing."""
     for table in (table for name, table in statements.tables.items() if name in tables):
         for statement in (table.upsert, table.insert):
-            await _prepare(connection, statement, [None] * statement.count("?"))
+            await _prepare(connection, statement, [None] * len(set(_PLACE.findall(statement))))
         for statement in (table.select, table.truncate):
             await _prepare(connection, statement, [])
         for query in table.parents.values():

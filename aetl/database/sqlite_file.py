@@ -13,13 +13,15 @@ import aiosqlite
 
 from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.statements import Statements
-from aetl.errors import DatabaseLocked, DatabaseNotOurs
+from aetl.errors import DatabaseDamaged, DatabaseLocked, DatabaseNotOurs
 
 # The application id in the file's header (https://www.sqlite.org/fileformat.html#application_id) says whose it is.
 OURS = int.from_bytes(b"aetl")
 SIMULATION = int.from_bytes(b"aets")
 LEDGER_VERSION = 1
 
+_SMALLEST = 512
+"""Bytes of the smallest page."""
 _INSIDE_A_LOAD = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY)
 
 
@@ -51,6 +53,8 @@ async def look(path: Path) -> AsyncIterator[aiosqlite.Connection]:
 
     Only a transaction that was killed is rolled back, since before that nobody can read.
     """
+    if 0 < path.stat().st_size < _SMALLEST:  # SQLite takes it for an empty database, and would write over it
+        raise DatabaseDamaged(f"the database {path} is not a SQLite database")
     is_at_rest = not any(_beside(path, suffix).exists() for suffix in ("-wal", "-journal"))
     with sqlite_errors(path):
         try:

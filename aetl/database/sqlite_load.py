@@ -8,10 +8,11 @@ import pickle
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import aiosqlite
 
@@ -147,6 +148,7 @@ class SQLiteLoad:
         if await self._is_repeated(name, rows):
             return _Written(len(rows), 0, (), None)
         written = await self._bring_in(name, rows, positions)
+        await self.keep_rejects(written.rejects)
         await self._find_place(name, rows)
         return written
 
@@ -171,12 +173,10 @@ class SQLiteLoad:
         updated = await self._execute(
             table.upsert, name, [rows[place] for place in places], [positions[place] for place in places]
         )
-        return _Written(
-            updated.accepted,
-            inserted.loaded + updated.loaded,
-            [*inserted.rejects, *updated.rejects],
-            inserted.orphan if updated.orphan is None else places[updated.orphan],
-        )
+        orphan = inserted.orphan if updated.orphan is None else places[updated.orphan]
+        # What is refused behind an orphan waits with it, and is refused again.
+        rejects = [each for each in inserted.rejects if orphan is None or each.position < positions[orphan]]
+        return _Written(updated.accepted, inserted.loaded + updated.loaded, [*rejects, *updated.rejects], orphan)
 
     async def _is_repeated(self, name: str, rows: Sequence[Row]) -> bool:
         """Whether just these rows follow in the table, as they do where an export repeats the one before.
@@ -188,7 +188,8 @@ class SQLiteLoad:
         if following is None or self._misses.get(name, 0) > _MOST_MISSES or not rows:
             return False
         parameters = {"place": self._places.get(name, 0), "most": len(rows)}
-        if list(await self._connection.execute_fetchall(following, parameters)) != rows:
+        found: list[Any] = list(await self._connection.execute_fetchall(following, parameters))
+        if found != rows:
             self._misses[name] = self._misses.get(name, 0) + 1
             return False
         self._misses[name] = 0
@@ -199,8 +200,9 @@ class SQLiteLoad:
         table = self._statements.tables[name]
         if table.place is not None and rows and self._misses.get(name, 0) <= _MOST_MISSES:
             key = [rows[-1][place] for place in table.key]
-            for (place,) in await self._connection.execute_fetchall(table.place, key):
-                self._places[name] = place
+            with suppress(OverflowError, UnicodeEncodeError):  # a key that was rejected
+                for (place,) in await self._connection.execute_fetchall(table.place, key):
+                    self._places[name] = place
 
     async def _execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
         start = loaded = 0
@@ -219,7 +221,6 @@ class SQLiteLoad:
                     rejects.append(self._reject(name, rows[failed], positions[failed], "", _reason(error)))
                 start = failed + 1
             loaded += self._changes()
-        await self.keep_rejects(rejects)
         return _Written((len(rows) if orphan is None else orphan) - len(rejects), loaded, rejects, orphan)
 
     def _changes(self) -> int:
