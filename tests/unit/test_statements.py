@@ -1,0 +1,115 @@
+"""The SQL file is held against the contract before anything is done with it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aetl.contract import Contract
+from aetl.database.statements import read_statements
+from aetl.errors import ConfigurationError
+
+COLUMNS = Contract.read().columns
+SHIPPED: dict[str, Any] = yaml.safe_load(resources.files("aetl").joinpath("yaml/sql/sqlite.yaml").read_text("utf-8"))
+
+
+def with_change(tmp_path: Path, change: Callable[[Any], object]) -> Path:
+    content = copy.deepcopy(SHIPPED)
+    change(content)
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def test_the_shipped_file_and_the_shipped_contract_agree() -> None:
+    statements = read_statements("sqlite", COLUMNS)
+    assert list(statements.tables) == ["sessions", "events", "event_parents"]
+    assert statements.source == "yaml/sql/sqlite.yaml"
+    assert {name: len(table.indexes) for name, table in statements.tables.items()} == {
+        "sessions": 0,
+        "events": 2,
+        "event_parents": 0,
+    }
+
+
+def test_a_copy_of_it_is_the_same(tmp_path: Path) -> None:
+    own = read_statements("sqlite", COLUMNS, with_change(tmp_path, lambda content: None))
+    shipped = read_statements("sqlite", COLUMNS)
+    assert (own.tables, own.ledger, own.ledger_create) == (shipped.tables, shipped.ledger, shipped.ledger_create)
+
+
+def test_names_become_places_in_the_row() -> None:
+    statements = read_statements("sqlite", {**COLUMNS, "sessions": ("meta", "id", "started_at")})
+    assert "VALUES (?2, ?3, ?1)" in statements.tables["sessions"].insert
+    assert statements.tables["sessions"].key == (1,)
+    assert statements.tables["events"].parents == {2: "SELECT EXISTS (SELECT 1 FROM sessions WHERE id = ?1)"}
+
+
+def test_what_only_looks_like_a_name_stays(tmp_path: Path) -> None:
+    def change(content: Any) -> None:
+        content["tables"]["sessions"]["insert"] = "SELECT '12:30', '%H:%M', x::text, :id, :started_at, :meta, :id"
+
+    statements = read_statements("sqlite", COLUMNS, with_change(tmp_path, change))
+    assert statements.tables["sessions"].insert == "SELECT '12:30', '%H:%M', x::text, ?1, ?2, ?3, ?1"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda it: it.pop("ledger"), "must hold 'tables' and 'ledger'"),
+        (lambda it: it.update(tables=[]), "must hold 'tables' and 'ledger'"),
+        (lambda it: it["tables"].pop("events"), "the SQL file lacks the table 'events' of the schema file"),
+        (lambda it: it["tables"].update(more={}), "the schema file lacks the table 'more' of the SQL file"),
+        (lambda it: it["tables"].update(events=3), "tables/events must be a mapping"),
+        (lambda it: it["tables"]["events"].pop("select"), "tables/events/select must be a text"),
+        (lambda it: it["tables"]["events"].update(create=["x"]), "tables/events/create must be a text"),
+        (lambda it: it["tables"]["events"].pop("key"), "tables/events/key must be a list of texts"),
+        (lambda it: it["tables"]["events"].update(key=[]), "tables/events/key must be a list of texts"),
+        (lambda it: it["tables"]["events"].update(key=["nr"]), "tables/events/key names 'nr'"),
+        (lambda it: it["tables"]["events"].update(indexes="x"), "tables/events/indexes must be a list of texts"),
+        (
+            lambda it: it["tables"]["sessions"].update(upsert="SELECT :id, :meta"),
+            "upsert and the schema file differ in started_at",
+        ),
+        (
+            lambda it: it["tables"]["sessions"].update(insert="SELECT :id, :meta, :started_at, :nr"),
+            "insert and the schema file differ in nr",
+        ),
+        (lambda it: it["tables"]["events"].update(parents={"nr": "SELECT 1"}), "parents must be a mapping of columns"),
+        (lambda it: it["tables"]["events"].update(parents={"session_id": 1}), "parents/session_id must be a text"),
+        (lambda it: it["ledger"].pop("pending"), "ledger/pending must be a text"),
+        (lambda it: it["ledger"].update(create=[]), "ledger/create must be a list of texts"),
+    ],
+)  # fmt: skip
+def test_a_file_that_does_not_fit_is_refused_with_the_place(
+    tmp_path: Path, change: Callable[[Any], object], message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_statements("sqlite", COLUMNS, with_change(tmp_path, change))
+    assert message in str(caught.value)
+    assert "own.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"tables: [", "cannot be read: line 1 is not YAML"),
+        (b"\xff\xfe", "cannot be read: not YAML in UTF-8"),
+        (b"a: \x07", "cannot be read: not YAML in UTF-8"),
+        (b"- 1", "cannot be used: it must hold"),
+        (b"", "cannot be used: it must hold"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "own.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=rf"own\.yaml {message}"):
+        read_statements("sqlite", COLUMNS, path)
