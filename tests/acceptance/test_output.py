@@ -1,0 +1,200 @@
+"""What people see: clear lines instead of tracebacks, on every console, and nothing where nobody asked."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aetl.logs import set_up_logging
+from tests.acceptance.command import AETL, SECONDS, environment, fail, files, one_line, run_aetl, start, succeed
+from tests.conftest import ROOT
+from tests.exports import blob_name, make_export, write
+
+EXPORTS = Path("exports")
+COMMANDS = ("run", "load", "export", "status", "check")
+unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix shell or terminal")
+
+
+def broken_sql() -> Path:
+    """Statements that are SQL, but whose ledger gives other columns than it must."""
+    text = (ROOT / "aetl/yaml/sql/sqlite.yaml").read_text("utf-8")
+    head, _, tail = text.partition("  history: |\n")
+    _, _, tail = tail.partition("\n  last_success")
+    path = Path("broken.yaml")
+    path.write_text(f"{head}  history: SELECT :most\n  last_success{tail}", "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)], ids=["aetl", *COMMANDS])
+def test_help_leaves_no_files(command: tuple[str, ...]) -> None:
+    assert succeed(*command, "--help").startswith("Usage: aetl")
+    assert files() == set()
+
+
+def test_version() -> None:
+    assert succeed("--version").startswith("aetl, version ")
+
+
+@pytest.mark.parametrize("arguments", [
+    ["bogus"],
+    ["load", "extra"],
+    ["load", "--bogus"],
+    ["--bogus"],
+    ["run", "--sessions", "many"],
+    ["run", "--sessions", "-1"],
+    ["status", "--last", "x"],
+    ["load", "--log-level", "LOUD"],
+    ["load", "--blob"],
+], ids=" ".join)  # fmt: skip
+def test_wrong_usage_is_one_line_and_2(arguments: list[str]) -> None:
+    assert "--help" in fail(2, *arguments)
+    assert files() == set()
+
+
+@pytest.mark.parametrize("option", ["--config", "--schema", "--sql"])
+@pytest.mark.parametrize("text", [None, "{", "- 1", "\xff"], ids=["missing", "broken", "a list", "not UTF-8"])
+def test_a_file_that_cannot_be_used_is_one_line_and_2(option: str, text: str | None) -> None:
+    write(EXPORTS, 0, make_export())
+    if text is not None:
+        Path("file").write_bytes(text.encode("latin-1"))
+    assert "file" in fail(2, "load", "--container", EXPORTS, option, "file")
+
+
+@pytest.mark.parametrize("log", [Path("missing/global.log"), Path()], ids=["missing folder", "a folder"])
+def test_a_log_that_cannot_be_written_is_one_line_and_2(log: Path) -> None:
+    assert str(log) in fail(2, "load", "--container", EXPORTS, "--log-file", log)
+
+
+def test_an_unexpected_failure_is_one_line_and_its_traceback_is_in_the_log() -> None:
+    succeed("run", "--sessions", "1")
+    line = fail(1, "status", "--sql", broken_sql())
+    assert "unexpected" in line and "log" in line
+    log = Path("global.log").read_text("utf-8")
+    assert log.count("Traceback (most recent call last)") == 1
+    assert "ValueError" in log
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("load", "--container", "exports"),
+    ("export", "--container", "out"), ("status",), ("check", "--container", "exports")], ids=" ".join)  # fmt: skip
+def test_quiet_says_nothing_on_success(arguments: tuple[str, ...]) -> None:
+    write(EXPORTS, 0, make_export())
+    if arguments[0] == "export":
+        succeed("load", "--container", EXPORTS)
+    assert succeed(*arguments, "--quiet") == ""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_every_console_can_show_it(encoding: str) -> None:
+    reject = make_export(2)
+    reject["events"][0]["ts"] = "gestern \N{SNOWMAN}"
+    write(EXPORTS, 0, reject)
+    for arguments in (["run"], ["load", "--container", "exports", "--database", "other.db"],
+                      ["status", "--database", "other.db"], ["check"]):  # fmt: skip
+        done = subprocess.run(
+            [*AETL, *arguments], capture_output=True, check=False, timeout=SECONDS,
+            env=environment({"PYTHONIOENCODING": encoding}),
+        )  # fmt: skip
+        assert done.returncode in (0, 1, 6)
+        assert done.stdout
+        assert b"Traceback" not in done.stderr and b"unexpected" not in done.stderr
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is() -> None:
+    write(EXPORTS, 0, make_export())
+    name = "backup_[red]:smile:[.json"
+    (EXPORTS / blob_name(0)).rename(EXPORTS / name)
+    for arguments in (["load", "--dry-run"], ["status"], ["load"], ["status"]):
+        assert name in succeed(*arguments, "--container", EXPORTS)
+
+
+@unix
+@pytest.mark.parametrize("command", ["run", "--help", "status", "check"])
+def test_a_reader_that_has_gone_is_no_failure_to_tell_of(command: str) -> None:
+    with start(command) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        stderr = process.stderr.read()
+    assert stderr == ""
+
+
+@unix
+def test_a_load_whose_reader_has_gone_is_done_all_the_same() -> None:
+    with start("run", "--sessions", "3") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert process.returncode == 0
+    assert json.loads(succeed("status", "--json"))["last_success"]
+
+
+@unix
+def test_closed_streams_are_no_failure() -> None:
+    command = f'"{sys.executable}" -m aetl --sessions 2 >&- 2>&-'
+    assert subprocess.run(command, shell=True, check=False, timeout=SECONDS).returncode == 0
+
+
+@unix
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stdout_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*AETL, "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=SECONDS
+        )
+    assert done.returncode == 1
+    one_line(done.stderr)
+
+
+@unix
+def test_a_terminal_shows_a_progress_bar(big_exports: Path) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*AETL, "load", "--container", big_exports],
+        stdout=theirs, stderr=theirs, env=environment({"TERM": "xterm-256color", "COLUMNS": "150"}),
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        while part := read(ours):
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    text = shown.decode()
+    assert "records" in text and "MB/s" in text and "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in text
+
+
+def read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: the other end is closed
+        return b""
+
+
+def test_without_a_terminal_there_is_none(big_exports: Path) -> None:
+    done = run_aetl("load", "--container", big_exports)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout and "MB/s" not in done.stdout
+
+
+def test_the_log_as_json_is_one_object_a_line() -> None:
+    succeed("run", "--log-format", "json", "--log-level", "DEBUG")
+    lines = [json.loads(line) for line in Path("global.log").read_text("utf-8").splitlines()]
+    assert {line["event"] for line in lines if "stage" in line} == {"start", "end"}
+
+
+@pytest.mark.parametrize(("level", "is_told"), [("DEBUG", True), ("info", True), ("WARNING", False), ("ERROR", False)])
+def test_the_log_level_says_what_is_logged(level: str, is_told: bool) -> None:
+    succeed("run", "--log-level", level)
+    assert bool(Path("global.log").read_text("utf-8")) is is_told
+
+
+def test_two_processes_may_write_one_log() -> None:
+    with set_up_logging(Path("global.log"), "INFO", "text"):
+        logging.getLogger("test").info("before")
+        succeed("run", "--sessions", "1")
+        logging.getLogger("test").info("after")
+    log = Path("global.log").read_text("utf-8")
+    assert "before" in log and "simulate: done" in log and "after" in log
