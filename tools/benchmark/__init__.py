@@ -1,0 +1,1 @@
+"""Measures aetl beside what else could do its work: `python -m tools.benchmark` from the repository's root."""
