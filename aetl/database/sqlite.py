@@ -43,7 +43,7 @@ from aetl.models import Export, Finding, LoadReport, Reject, Row, TableCounts
 
 _LOG = logging.getLogger(__name__)
 
-PAGE_SIZE = 16 * 1024
+PAGE_SIZE = 8 * 1024
 _CACHE_PRAGMA = "PRAGMA cache_size = -32768"
 _SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -8192"
 PATIENCE = 10.0
