@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from aetl import __version__
-from aetl.process import Interrupted, end_with, explain, log_failure, run_async, say, show
+from aetl.process import Interrupted, end_with, explain, log_failure, run_async, say, show, warnings_said
 from aetl.schedule_commands import schedule
 
 _PATH = click.Path(path_type=Path)
@@ -65,7 +65,10 @@ def _command(function: Callable[..., int]) -> Callable[..., int]:
             settings = read_settings(options.pop("config"), **common, **log)
             if common["container"] and "sig=" in common["container"].lower():
                 say("warning: a SAS on the command line shows in the process list; put it into the environment instead")
-            with set_up_logging(settings.log_file, settings.log_level, settings.log_format):
+            with (
+                set_up_logging(settings.log_file, settings.log_level, settings.log_format),
+                warnings_said(quiet=options["quiet"]),
+            ):
                 try:
                     return function(settings, **options)
                 except Exception as error:

@@ -6,8 +6,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
@@ -91,6 +91,27 @@ def forget_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+class _Warnings(logging.Handler):
+    """Says on stderr what aetl warns of in the log; that a stage was cancelled is said otherwise."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.WARNING and not hasattr(record, "stage"):
+            say(f"warning: {record.getMessage()}")
+
+
+@contextmanager
+def warnings_said(*, quiet: bool) -> Iterator[None]:
+    """Shows the operator what the log warns of, unless nothing but errors is wanted."""
+    handler = _Warnings()
+    logger = logging.getLogger("aetl")
+    if not quiet:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def log_failure(error: Exception) -> None:

@@ -198,3 +198,11 @@ def test_two_processes_may_write_one_log() -> None:
         logging.getLogger("test").info("after")
     log = Path("global.log").read_text("utf-8")
     assert "before" in log and "simulate: done" in log and "after" in log
+
+
+def test_what_the_log_warns_of_is_said_on_stderr_unless_quiet() -> None:
+    write(Path("exports"), 0, make_export() | {"moods": [1]})
+    warning = "aetl: warning: 'moods' was skipped: the contract knows no such table\n"
+    for quiet, said in ((["--quiet"], ""), ([], warning)):
+        done = run_aetl("load", "--container", "exports", "--database", f"{len(quiet)}.db", *quiet)
+        assert (done.returncode, done.stderr) == (0, said)

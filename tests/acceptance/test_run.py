@@ -96,9 +96,12 @@ def test_a_database_with_a_real_load_is_refused_and_left_byte_for_byte() -> None
     assert Path("local.db").read_bytes() == before
 
 
-def test_a_simulation_that_was_loaded_into_is_refused() -> None:
+def test_a_simulation_that_was_loaded_into_warns_and_is_refused_from_then_on() -> None:
     succeed("run", "--sessions", "2")
     write(Path("exports"), 0, make_export())
+    done = run_aetl("load", "--container", "exports")
+    warning = "aetl: warning: local.db held a simulation: its mock data stays among the real records\n"
+    assert (done.returncode, done.stderr) == (0, warning)
     succeed("load", "--container", "exports")
     fail(5, "run")
 
