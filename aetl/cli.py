@@ -201,8 +201,10 @@ def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, q
             show("No export waits.")
         show(f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet.")
     if max_age is not None and (found.last_success is None or datetime.now(UTC) - found.last_success > max_age):
-        last_one = f"at {found.last_success:%Y-%m-%d %H:%M} UTC" if found.last_success else "never"
-        say(f"the last success was {last_one}, longer ago than --max-age allows")
+        if found.last_success is None:
+            say("there never was a success")
+        else:
+            say(f"the last success was at {found.last_success:%Y-%m-%d %H:%M} UTC, longer ago than --max-age allows")
         return 1
     return 0
 

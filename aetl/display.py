@@ -63,7 +63,9 @@ def print_reports(reports: Sequence[LoadReport]) -> None:
         first = (report.blob, _coloured(report.status), f"{report.bytes / 1e6:.1f}", f"{report.seconds:.1f}")
         for name, counts in (report.tables or {"": TableCounts()}).items():
             blob, status, size, seconds = first
-            table.add_row(blob, status, name, *(f"{count:,}" for count in asdict(counts).values()), size, seconds)
+            table.add_row(
+                blob, status, name, *(f"{count:,}" if name else "" for count in asdict(counts).values()), size, seconds
+            )
             first = ("", Text(), "", "")
     _console().print(table)
 

@@ -157,7 +157,7 @@ async def load_all(
     """Loads one export after the other and notes in the ledger why one is not in."""
     reports: list[LoadReport] = []
     for each in exports:
-        tally = Tally(each, max_rejects, progress)
+        tally = Tally(each, contract.tables, max_rejects, progress)
         try:
             report = await _load_newest_version(tally, container, contract, database)
         except AetlError as error:

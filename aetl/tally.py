@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aetl.errors import AetlError, RejectsExceeded
 from aetl.logs import redact
@@ -16,7 +16,8 @@ _KEPT = 100
 class Tally:
     """The counts of one export's load from its beginning; `begin` starts over with another version of the export."""
 
-    def __init__(self, export: Export, max_rejects: int | None, progress: Progress) -> None:
+    def __init__(self, export: Export, tables: Iterable[str], max_rejects: int | None, progress: Progress) -> None:
+        self._names = tuple(tables)
         self._max_rejects = max_rejects
         self._progress = progress
         self.begin(export)
@@ -25,7 +26,7 @@ class Tally:
         """Starts to count."""
         self.export = export
         self.first_rejects: list[Reject] = []
-        self._tables: dict[str, TableCounts] = {}
+        self._tables = dict.fromkeys(self._names, TableCounts())
         self._bytes = 0
         self._rejected = 0
         self._started = time.monotonic()
@@ -38,7 +39,7 @@ class Tally:
 
     def add(self, outcome: Outcome, rejects: Sequence[Reject]) -> None:
         """Counts what became of some records; raises RejectsExceeded with the first one where there are too many."""
-        self._tables[outcome.table] = self._tables.get(outcome.table, TableCounts()) + outcome.counts
+        self._tables[outcome.table] = self._tables[outcome.table] + outcome.counts
         self._progress.advance(0, outcome.counts.read)
         if outcome.counts.rejected == 0:
             return

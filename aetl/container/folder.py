@@ -121,6 +121,8 @@ class Folder:
                 hint="Give this account the right to it, or name another folder with --container.",
             ) from error
         except OSError as error:
+            if self._path.is_file():  # Windows has no one error for that
+                raise ContainerNotFound(f"{self._path} is not a folder", hint=_FOLDER) from error
             kind = ContainerUnreachable if name is None else ContainerError
             raise kind(f"{what} cannot be read or written: {error.strerror or error}") from error
 
