@@ -32,6 +32,7 @@ SPANS = [span.replace("\\|", "|") for span in re.findall(r"`([^`\n]+)`", PROSE)]
 FOREIGN_OPTIONS = {"-k"}  # pytest's, in a call of tools/run_tests.sh
 REFERENCE = {"etl_job.py", "run_manually.bat", "run_tests.bat"}  # of etl_flow: the README says where they have gone
 MADE_LATER = ("/srv/", "./", "my-", "global.log", "backup_", "path/")  # what a reader or a run makes
+NO_FILES = {"/quiet", "/purge", "/aetl"}  # options of the batch files, and the task's path in Task Scheduler
 
 
 def blocks(*languages: str) -> list[str]:
@@ -225,7 +226,9 @@ def named_files() -> set[str]:
     files = {span for span in spans if re.search(r"\.(py|sh|bat|yaml|json|toml|md)$", span) or "/" in span}
     copied = {word for block in blocks("sh") for word in re.findall(r"^cp (\S+)", block, re.MULTILINE)}
     linked = set(re.findall(r"\]\((?!#|https?:)([^)]+)\)", README))
-    return {each for each in files | diagram | copied | linked if not each.startswith(MADE_LATER)} - REFERENCE
+    return (
+        {each for each in files | diagram | copied | linked if not each.startswith(MADE_LATER)} - REFERENCE - NO_FILES
+    )
 
 
 def test_every_file_that_is_named_exists() -> None:
@@ -341,7 +344,7 @@ def test_the_names_of_the_python_interface_are_public() -> None:
     named = {name for span in SPANS for name in re.findall(r"\baetl\.([A-Za-z]\w*)(?=\(|$)", span)}
     named |= {name for block in blocks("python") for name in re.findall(r"\baetl\.(\w+)", block)}
     assert {"load", "export", "simulate", "read_settings", "Settings", "AetlError"} <= named
-    assert named - {"log", "env"} <= set(aetl.__all__)
+    assert named - {"log", "env", "exe"} <= set(aetl.__all__)
 
 
 @pytest.mark.parametrize("query", blocks("sql"))
