@@ -66,7 +66,7 @@ class Table:
     columns: tuple[str, ...]
     schema: Mapping[str, Any]
 
-    @property
+    @cached_property
     def booleans(self) -> frozenset[str]:
         """The columns that hold true and false, which a database may keep as 1 and 0."""
         return frozenset(name for name in self.columns if "boolean" in _types(self.schema["properties"][name]))
