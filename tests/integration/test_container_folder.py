@@ -39,11 +39,13 @@ async def test_a_folder_is_listed_in_pages(tmp_path: Path, monkeypatch: pytest.M
     assert len({export.name for page in pages for export in page}) == 7
 
 
-@pytest.mark.parametrize("url", ["{path}", "file://{path}", "file://localhost{path}"])
+@pytest.mark.parametrize("url", ["{path}", "file://{url_path}", "file://localhost{url_path}"])
 async def test_a_folder_has_a_path_or_a_url(tmp_path: Path, url: str) -> None:
     path = tmp_path / "exports"
     folder_place(path).put(NAME, b"{}")
-    async with open_container(Settings(container=url.format(path=path))) as container:
+    async with open_container(
+        Settings(container=url.format(path=path, url_path=path.as_uri().removeprefix("file://")))
+    ) as container:
         assert len(await listing(container)) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,7 +120,8 @@ async def test_one_replaced_while_it_is_read_never_mixes_with_another(place: Pla
         async with aclosing(container.read(await container.find(NAME))) as pieces:
             async for piece in pieces:
                 if not read:
-                    place.put(NAME, bytes(len(data)))
+                    with suppress(PermissionError):  # Windows replaces no file that is open
+                        place.put(NAME, bytes(len(data)))
                 read += piece
     except ExportChanged:
         assert data.startswith(read)

@@ -56,7 +56,7 @@ async def run_python(script: str, *arguments: str) -> tuple[int | None, str]:
         sys.executable, "-c", script, *arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
     _, told = await process.communicate()
-    return process.returncode, told.decode()
+    return process.returncode, told.decode(errors="replace")
 
 
 async def use(kind: Kind, purpose: Purpose) -> None:
@@ -248,7 +248,10 @@ async def test_a_database_has_a_path_or_a_url(kind: Kind, path: Path, url: str) 
     assert await content(kind) == in_order(make_export())
 
 
-@pytest.mark.parametrize("name", ["a b.db", "50%25.db", "what?mode=memory.db", "#1.db", "ü.db"])
+ONLY_POSIX = ["what?mode=memory.db"] if os.name == "posix" else []
+
+
+@pytest.mark.parametrize("name", ["a b.db", "50%25.db", "#1.db", "ü.db", *ONLY_POSIX])
 async def test_a_path_may_hold_what_a_url_escapes(tmp_path: Path, name: str) -> None:
     kind = sqlite_kind(tmp_path / name)
     await load_into(kind, make_export())

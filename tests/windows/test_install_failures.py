@@ -1,0 +1,187 @@
+"""Each step of install.bat fails in turn: what it says, its errorlevel, and nothing half scheduled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.task_schema import checked, texts
+from tests.windows import wine
+from tests.windows.job import TASK, Job, is_registered
+from tests.windows.stand_ins import Answer, stand_in
+
+OLDER_TASK = (
+    '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">'
+    "<RegistrationInfo><Source>older</Source></RegistrationInfo><Actions><Exec><Command>older.exe</Command></Exec></Actions></Task>"
+)
+
+
+@pytest.fixture
+def older_task(tmp_path: Path) -> Iterator[None]:
+    """A task that an earlier install.bat registered."""
+    path = tmp_path / "task.xml"
+    path.write_text(OLDER_TASK, encoding="utf-16")
+    done = wine.run("schtasks", "/Create", "/TN", "aetl", "/XML", wine.windows_path(path), "/F")
+    assert done.code == 0, done.all
+    yield
+    TASK.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def first_on_path(tmp_path: Path) -> Path:
+    """A folder whose programs come before Windows' own: WINEPATH names it."""
+    folder = tmp_path / "stand-ins"
+    folder.mkdir()
+    return folder
+
+
+def put_batch(folder: Path, name: str, *lines: str) -> dict[str, str]:
+    (folder / name).write_bytes("\r\n".join(("@echo off", *lines, "")).encode("ascii"))
+    return {"WINEPATH": wine.windows_path(folder)}
+
+
+def test_it_wants_an_administrator_before_it_touches_anything(job: Job, older_task: None) -> None:
+    with stand_in("net.exe", other=Answer(2)) as net:
+        done = job.install()
+    assert net.calls == [["session"]]
+    assert done.code == 1, done.all
+    assert "Run as administrator" in done.stderr
+    assert not job.home.exists()
+    assert b"older" in TASK.read_bytes()
+
+
+def test_so_does_uninstall(job: Job, older_task: None) -> None:
+    job.home.mkdir()
+    (job.home / "local.db").touch()
+    with stand_in("net.exe", other=Answer(2)):
+        done = job.uninstall("/purge")
+    assert done.code == 1, done.all
+    assert "Run as administrator" in done.stderr
+    assert job.names() == {"local.db"}
+    assert is_registered()
+
+
+def test_without_python_it_says_where_to_get_one(job: Job, first_on_path: Path) -> None:
+    done = job.install(env=put_batch(first_on_path, "python.bat", "exit /b 9009"))
+    assert done.code == 1, done.all
+    assert "there is no Python here" in done.stderr
+    assert "3.11" in done.stderr
+    assert not job.home.exists()
+
+
+def test_a_python_too_old_is_named(job: Job, first_on_path: Path) -> None:
+    old = (
+        'if "%~1"=="--version" goto :version',
+        'if "%~2"=="import sys" exit /b 0',
+        "exit /b 1",
+        ":version",
+        "echo Python 3.9.13",
+    )
+    done = job.install(env=put_batch(first_on_path, "python.bat", *old))
+    assert done.code == 1, done.all
+    assert "too old" in done.stderr
+    assert "Python 3.9.13" in done.stderr
+    assert not job.home.exists()
+
+
+def test_a_launcher_with_an_old_python_gives_way_to_a_newer_python(job: Job, first_on_path: Path) -> None:
+    job.home.mkdir()
+    (job.home / "env").write_bytes(b"")  # ends it soon, after Python was found
+    old = put_batch(first_on_path, "py.bat", 'if "%~3"=="import sys" exit /b 0', "exit /b 1")
+    done = job.install(env=old)
+    assert "Installing aetl into" in done.stdout, done.all
+
+
+def test_a_folder_that_cannot_be_made_is_named(job: Job) -> None:
+    blocked = job.home.with_name("blocked")
+    blocked.write_bytes(b"")
+    try:
+        done = job.install(env={"AETL_HOME": wine.windows_path(blocked / "job")})
+    finally:
+        blocked.unlink()
+    assert done.code == 1, done.all
+    assert r'"C:\blocked\job" cannot be made' in done.stderr
+
+
+def test_where_the_folder_cannot_be_protected_nothing_is_put_into_it(job: Job) -> None:
+    with stand_in("icacls.exe", other=Answer(5)):
+        done = job.install()
+    assert done.code == 1, done.all
+    assert "Administrators and SYSTEM" in done.stderr
+    assert job.names() == set()
+
+
+def test_the_folder_is_given_to_administrators_and_system_alone(job: Job) -> None:
+    job.home.mkdir()
+    (job.home / "env").write_bytes(b"")
+    with stand_in("icacls.exe") as icacls:
+        job.install()
+    home = wine.windows_path(job.home)
+    assert icacls.calls == [
+        [home, "/setowner", "*S-1-5-32-544", "/Q"],
+        [home, "/inheritance:r", "/grant:r", "*S-1-5-32-544:(OI)(CI)F", "*S-1-5-18:(OI)(CI)F", "/Q"],
+    ]
+
+
+def test_an_environment_that_cannot_be_made_leaves_no_task(job: Job, older_task: None) -> None:
+    job.home.mkdir()
+    (job.home / "env").write_bytes(b"")
+    done = job.install()
+    assert done.code == 1, done.all
+    assert "cannot be made" in done.stderr
+    assert "Nothing is scheduled." in done.stderr
+    assert not is_registered()
+    assert job.names() == {"env"}
+
+
+def test_where_pip_finds_no_index_there_is_no_task(job: Job, older_task: None) -> None:
+    done = job.install(env={"PIP_FIND_LINKS": r"C:\nowhere"})
+    assert done.code == 1, done.all
+    assert "Is a Python package index within reach?" in done.stderr
+    assert "Nothing is scheduled." in done.stderr
+    assert not is_registered()
+    assert job.names() == {"env"}
+
+
+def test_a_refusal_of_task_scheduler_ends_it_before_the_first_run(job: Job) -> None:
+    refusal = Answer(1, "FEHLER: Zugriff verweigert, für alle.\r\n".encode("cp437"))
+    with stand_in("schtasks.exe", {"/Create": refusal}, other=Answer(1)) as schtasks:
+        done = job.install()
+    assert done.code == 1, done.all
+    assert "schtasks /Create failed with exit code 1" in done.stderr
+    assert "the job could not be scheduled" in done.stderr
+    assert "Nothing is scheduled." in done.stderr
+    assert job.names() == {"env"}
+    # An older task goes before anything changes.
+    assert [call[0] for call in schtasks.calls] == ["/End", "/Delete", "/Create"]
+    task = texts(checked(schtasks.definition))
+    home = wine.windows_path(job.home)
+    assert task["Actions/Exec/Command"] == rf"{home}\env\Scripts\aetl.exe"
+    assert task["Actions/Exec/Arguments"] == "run"
+    assert task["Actions/Exec/WorkingDirectory"] == home
+    assert task["Triggers/TimeTrigger/Repetition/Interval"] == "PT5M"
+    assert task["Principals/Principal/UserId"] == "S-1-5-18"
+
+
+def test_a_first_run_that_fails_takes_the_task_back(job: Job) -> None:
+    with stand_in("schtasks.exe") as schtasks:
+        done = job.install("load")
+    assert done.code == 2, done.all
+    assert "no container is set" in done.stderr
+    assert "the first run failed with exit code 2" in done.stderr
+    assert "Nothing is scheduled." in done.stderr
+    assert [call[0] for call in schtasks.calls] == ["/End", "/Delete", "/Create", "/Delete"]
+    task = texts(checked(schtasks.definition))
+    assert task["Actions/Exec/Arguments"] == "load"
+    assert task["Triggers/CalendarTrigger/StartBoundary"].endswith("T02:00:00")
+
+
+@pytest.mark.parametrize("batch", ["install.bat", "uninstall.bat"])
+def test_an_argument_that_nobody_knows_is_refused(job: Job, batch: str) -> None:
+    run = job.install if batch == "install.bat" else job.uninstall
+    done = run("nightly & daily")
+    assert done.code == 2, done.all
+    assert 'nightly & daily" is none of' in done.stderr
+    assert not job.home.exists()

@@ -1,0 +1,134 @@
+"""Runs Windows programs under wine, in the rig that build_rig.py makes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+
+ROOT = Path(__file__).resolve().parents[2]
+RIG = ROOT / ".wine-rig"
+PREFIX = RIG / "prefix"
+WHEELS = RIG / "wheels"
+STAMP = RIG / "built.json"
+SYSTEM32 = PREFIX / "drive_c/windows/system32"
+PYTHON = r"C:\Python311\python.exe"
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a program said, and its exit code as Linux sees it: modulo 256."""
+
+    code: int
+    out: bytes = field(repr=False)
+    err: bytes = field(repr=False)
+
+    @property
+    def stdout(self) -> str:
+        return _text(self.out)
+
+    @property
+    def stderr(self) -> str:
+        return _text(self.err)
+
+    @property
+    def all(self) -> str:
+        return f"exit code {self.code}\n{self.stdout}{self.stderr}"
+
+
+def run(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, seconds: float = SECONDS) -> Done:
+    """Runs a program to its end; one that takes longer is killed with all it started, and TimeoutExpired raised."""
+    with start(*command, cwd=cwd, env=env) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return Done(process.returncode, out, err)
+
+
+def start(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Starts a program in a process group of its own. Its streams are pipes: with a file Python would not start."""
+    return subprocess.Popen(
+        ["wine", *command],
+        cwd=cwd,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a Windows program gets: nothing of Linux's but what wine needs, and pip kept to the rig's wheels."""
+    return {
+        "PATH": os.defpath,
+        "LC_ALL": "C.UTF-8",
+        "WINEPREFIX": str(PREFIX),
+        "WINEDEBUG": "-all",
+        "WINEDLLOVERRIDES": "mscoree=;mshtml=",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": windows_path(WHEELS),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        **(more or {}),
+    }
+
+
+def windows_path(path: Path) -> str:
+    """How Windows names a file of Linux."""
+    with contextlib.suppress(ValueError):
+        return str(PureWindowsPath("C:/", path.relative_to(PREFIX / "drive_c")))
+    return str(PureWindowsPath("Z:/", path.relative_to("/")))
+
+
+def linux_path(path: str) -> Path:
+    """Where a file of Windows lies."""
+    windows = PureWindowsPath(path)
+    root = {"c:": PREFIX / "drive_c", "z:": Path("/")}[windows.drive.lower()]
+    return root.joinpath(*windows.parts[1:])
+
+
+@contextlib.contextmanager
+def server() -> Iterator[None]:
+    """Keeps wine's server running meanwhile; else each program waits for services that hold its pipes."""
+    _wineserver("-p")
+    start_services: Sequence[str] = ("wine", "cmd", "/c", "exit")
+    _silently(start_services)
+    try:
+        yield
+    finally:
+        _wineserver("-k")
+
+
+def is_built() -> bool:
+    return STAMP.exists()
+
+
+def _wineserver(option: str) -> None:
+    _silently(("wineserver", option))
+
+
+def _silently(command: Sequence[str]) -> None:
+    subprocess.run(
+        command,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=SECONDS,
+    )
+
+
+def _text(output: bytes) -> str:
+    try:
+        text = output.decode("utf-8")
+    except UnicodeDecodeError:
+        text = output.decode("cp1252", "replace")  # what a pipe's other end gets unless told otherwise
+    return text.replace("\r\n", "\n")
