@@ -74,9 +74,6 @@ if exist container\ rmdir /s /q container
 if not defined PURGE goto :rest
 for %%F in (local.db local.db-wal local.db-shm local.db-journal local.db.lock) do if exist %%F del /f /q %%F
 :rest
-for %%F in (local.db local.db-wal local.db-shm local.db-journal local.db.lock global.log) do if exist %%F del /f /q %%F
-if exist container\ rmdir /s /q container
-:rest
 popd
 rem Fails where something is kept.
 rmdir "%AETL_HOME%" >nul 2>nul
