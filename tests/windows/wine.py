@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
@@ -18,6 +18,7 @@ STAMP = RIG / "built.json"
 SYSTEM32 = PREFIX / "drive_c/windows/system32"
 PYTHON = r"C:\Python311\python.exe"
 SECONDS = 120
+STAY = "import ctypes, time; ctypes.windll.user32.GetDesktopWindow(); time.sleep(86_400)"
 
 
 @dataclass(frozen=True)
@@ -96,25 +97,27 @@ def linux_path(path: str) -> Path:
 
 @contextlib.contextmanager
 def server() -> Iterator[None]:
-    """Keeps wine's server running meanwhile; else each program waits for services that hold its pipes."""
-    _wineserver("-p")
-    start_services: Sequence[str] = ("wine", "cmd", "/c", "exit")
-    _silently(start_services)
-    try:
-        yield
-    finally:
-        _wineserver("-k")
+    """Keeps wine's server, its services and its desktop running meanwhile.
+
+    What of these stopped with the last program starts again with the next one, holds its pipes and never lets go.
+    """
+    _silently("wineserver", "-p")
+    _silently("wine", "cmd", "/c", "exit")
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(
+        ("wine", PYTHON, "-c", STAY), env=environment(), stdin=nothing, stdout=nothing, stderr=nothing
+    ):
+        try:
+            yield
+        finally:
+            _silently("wineserver", "-k")
 
 
 def is_built() -> bool:
     return STAMP.exists()
 
 
-def _wineserver(option: str) -> None:
-    _silently(("wineserver", option))
-
-
-def _silently(command: Sequence[str]) -> None:
+def _silently(*command: str) -> None:
     subprocess.run(
         command,
         env=environment(),
