@@ -8,6 +8,7 @@ import pytest
 
 from tests.windows import wine
 from tests.windows.job import Installed, Job
+from tests.windows.stand_ins import put_back
 
 # Copied and not linked: pip builds from it, as from what an operator unpacked.
 DELIVERED = (
@@ -23,11 +24,13 @@ DELIVERED = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.windows)
+            item.add_marker(pytest.mark.xdist_group("windows"))  # they share one C: and one registry
             item.add_marker(pytest.mark.timeout(600))
             if not wine.is_built():
                 item.add_marker(pytest.mark.skip("no rig; python -m tests.windows.build_rig builds it"))
@@ -35,6 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _wine() -> Iterator[None]:
+    put_back()
     with wine.server():
         yield
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,18 +58,25 @@ def stand_in(
         answers={argument: _told(answer) for argument, answer in (answers or {}).items()},
         other=_told(other or Answer()),
     )
-    shutil.move(path, original)
+    put_back()
+    path.rename(original)
     try:
         path.write_bytes(_executable(script))
         yield (stood := StandIn())
     finally:
-        shutil.move(original, path)
+        put_back()
     if log.exists():
         stood.calls.extend(map(json.loads, log.read_text(encoding="utf-8").splitlines()))
         log.unlink()
     if definition.exists():
         stood.definition = definition.read_bytes()
         definition.unlink()
+
+
+def put_back() -> None:
+    """Gives back the programs for which tests that were killed left something standing in."""
+    for original in wine.SYSTEM32.glob("*.original"):
+        original.replace(original.with_suffix(""))
 
 
 def _told(answer: Answer) -> tuple[int, bytes, float]:
