@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 
@@ -10,6 +11,10 @@ from aetl.errors import ExportMalformed
 _GZIP = zlib.MAX_WBITS | 16
 """Tells zlib that the stream has a gzip header and trailer."""
 _LEVEL = 6
+_ZEROS = re.compile(rb"\0*+")
+_FIRST = 4096
+"""A second member is fed this many bytes first: each member's end copies what was fed behind it, and there may be
+thousands of members."""
 
 
 class Gunzip:
@@ -21,36 +26,38 @@ class Gunzip:
     def __init__(self, piece: int = 2**20) -> None:
         self._piece = piece
         self._member = zlib.decompressobj(_GZIP)
+        self._begin = 0  # where the member begins, in bytes as stored
         self._read = 0
-        self._members = 0
         self._is_between = False
 
     def feed(self, chunk: bytes | memoryview) -> Iterator[bytes]:
         """The decompressed bytes of the next chunk; raises ExportMalformed where it isn't gzip."""
-        rest: bytes | memoryview = chunk
-        while rest:
+        at, most = 0, len(chunk)
+        while at < len(chunk):
             if self._is_between:
-                rest = bytes(rest).lstrip(b"\0")
-                if not rest:
+                at = _end_of_zeros(chunk, at)
+                if at == len(chunk):
                     break
                 self._member = zlib.decompressobj(_GZIP)
+                self._begin = self._read + at
                 self._is_between = False
+                most = _FIRST
+            part = chunk[at : at + most]
             try:
-                piece = self._member.decompress(rest, self._piece)
+                piece = self._member.decompress(part, self._piece)
             except zlib.error as error:
-                if self._members:
-                    raise ExportMalformed(f"there is something else behind the gzip stream ({error})") from error
+                if self._begin:
+                    raise ExportMalformed(
+                        f"there is something else behind byte {self._begin} as stored, where a gzip member ends ({error})"
+                    ) from error
                 raise ExportMalformed(
                     f"it is not gzip, or damaged, somewhere behind byte {self._read} as stored ({error})"
                 ) from error
             if piece:
                 yield piece
-            if self._member.eof:
-                self._members += 1
-                self._is_between = True
-                rest = self._member.unused_data
-            else:
-                rest = self._member.unconsumed_tail
+            self._is_between = self._member.eof
+            at += len(part) - len(self._member.unused_data if self._is_between else self._member.unconsumed_tail)
+            most *= 2
         self._read += len(chunk)
 
     def close(self) -> Iterator[bytes]:
@@ -60,6 +67,12 @@ class Gunzip:
                 yield piece
             if not self._member.eof:
                 raise ExportMalformed(f"the gzip stream ends too early, after {self._read} bytes as stored")
+
+
+def _end_of_zeros(chunk: bytes | memoryview, at: int) -> int:
+    zeros = _ZEROS.match(chunk, at)
+    assert zeros is not None, "the pattern also matches nothing"
+    return zeros.end()
 
 
 class Gzip:
