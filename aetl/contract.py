@@ -211,7 +211,7 @@ def _fault(table: Table, record: object) -> tuple[str, str] | None:
             path = list(rest.instance_path)[1:]
             value = record.get(path[0]) if len(path) == 1 else None
             beyond = isinstance(value, int | float) and not -(2**63) <= value < 2**63
-            return _pointer(path), f"{value} is beyond 64 bits" if beyond else _short(rest.message)
+            return _pointer(path), f"{_short(str(value))} is beyond 64 bits" if beyond else _short(rest.message)
     except (ValueError, OverflowError, RecursionError) as error:
         return "", _short(str(error))
     return None

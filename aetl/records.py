@@ -298,16 +298,17 @@ class Records:
         except _REFUSED:
             pass
         self._place = place
+        first = self._past_blank(start)
         try:
             return _decode_leniently(text.decode())
         except RecursionError as error:
-            raise self._malformed("nested too deeply", start) from error
+            raise self._malformed("nested too deeply", first) from error
         except UnicodeDecodeError as error:
             raise self._malformed(f"not UTF-8 ({error.reason})", start + error.start) from error
         except json.JSONDecodeError as error:
             raise self._malformed(error.msg, start + len(error.doc[: error.pos].encode())) from error
         except ValueError as error:
-            raise self._malformed(str(error), start) from error
+            raise self._malformed(str(error).partition(":")[0], first) from error  # behind it: advice to programmers
 
     def _unexpected(self, expected: str, found: bytes) -> ExportMalformed:
         what = f"not {ascii(found)[1:]}" if found else "but the export ends"

@@ -83,8 +83,13 @@ def test_half_a_surrogate_pair_is_told_where_the_batch_is_looked_at_record_by_re
     assert told == (1, "/meta", "holds half of a surrogate pair, which is no Unicode text")
 
 
-def test_a_long_reason_is_shortened_and_the_record_is_not() -> None:
-    ((_, _, reason),) = judge("sessions", session(1, started_at="x" * 10_000))
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [("sessions", session(1, started_at="x" * 10_000)), ("events", event(1, 1, round=10**4000))],
+    ids=["text", "number"],
+)
+def test_a_long_reason_is_shortened_and_the_record_is_not(table: str, record: Any) -> None:
+    ((_, _, reason),) = judge(table, record)
     assert len(reason) < 300
 
 

@@ -327,6 +327,7 @@ def test_a_table_that_is_not_required_may_be_missing() -> None:
 
 # What a message says
 
+_DIGITS = "Exceeds the limit (4300 digits) for integer string conversion"
 BROKEN = [
     (b"", "byte 0: the export is empty"),
     (b" \n", "byte 2: the export is empty"),
@@ -357,6 +358,9 @@ BROKEN = [
     (b'{"events":[1,"\xff"]}', "events[1] (byte 14): not UTF-8 (invalid start byte)"),
     (b'{"events":[{"a":1},{"a":NaN}]}', "events[1] (byte 19): NaN is not JSON"),
     (b'{"events":[' + b"[" * 100_000 + b"]" * 100_000 + b"]}", "events[0] (byte 11): nested too deeply"),
+    (b'{"events": [1,\n {"a":NaN}]}', "events[1] (byte 16): NaN is not JSON"),
+    (b'{"events":[ %b]}' % (b"1" * 4301), f"events[0] (byte 12): {_DIGITS}"),
+    (b'{"events":[1, ' + b"[" * 100_000 + b"]" * 100_000 + b"]}", "events[1] (byte 14): nested too deeply"),
     (b'{"x":tru}', 'the key "x" (byte 5): Expecting value'),
     (b'{"x":[1,{"a":tru}]}', 'the key "x"[1] (byte 13): Expecting value'),
     (b'{"x":"abc', 'the key "x" (byte 5): the export ends in the middle of it'),
