@@ -218,7 +218,8 @@ class SQLiteLoad:
                 if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
                     orphan = failed
                 else:
-                    rejects.append(self._reject(name, rows[failed], positions[failed], "", _reason(error)))
+                    pointer = self._pointer(name, rows[failed], error)
+                    rejects.append(self._reject(name, rows[failed], positions[failed], pointer, _reason(error)))
                 start = failed + 1
             loaded += self._changes()
         return _Written((len(rows) if orphan is None else orphan) - len(rejects), loaded, rejects, orphan)
@@ -259,6 +260,12 @@ class SQLiteLoad:
                 column = self._columns[name][place]
                 return self._reject(name, row, position, f"/{column}", f"{row[place]!r} refers to no record")
         return self._reject(name, row, position, "", "refers to a record that does not exist")
+
+    def _pointer(self, name: str, row: Row, error: Exception) -> str:
+        """Where in a record that lies which could not be written, if the error tells."""
+        if isinstance(error, UnicodeEncodeError) and error.object in row:
+            return f"/{self._columns[name][row.index(error.object)]}"
+        return ""
 
     def _reject(self, name: str, row: Row, position: int, pointer: str, reason: str) -> Reject:
         record = json.dumps(dict(zip(self._columns[name], row, strict=True)))
