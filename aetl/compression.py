@@ -66,7 +66,8 @@ class Gunzip:
             while piece := self._member.decompress(b"", self._piece):
                 yield piece
             if not self._member.eof:
-                raise ExportMalformed(f"the gzip stream ends too early, after {self._read} bytes as stored")
+                other = f", or something else is behind byte {self._begin}" if self._begin else ""
+                raise ExportMalformed(f"the gzip stream ends too early, after {self._read} bytes as stored{other}")
 
 
 def _end_of_zeros(chunk: bytes | memoryview, at: int) -> int:
