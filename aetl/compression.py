@@ -48,7 +48,8 @@ class Gunzip:
             except zlib.error as error:
                 if self._begin:
                     raise ExportMalformed(
-                        f"there is something else behind byte {self._begin} as stored, where a gzip member ends ({error})"
+                        f"there is something else behind byte {self._begin} as stored, where a gzip member ends"
+                        f" ({error})"
                     ) from error
                 raise ExportMalformed(
                     f"it is not gzip, or damaged, somewhere behind byte {self._read} as stored ({error})"

@@ -13,8 +13,12 @@ ORDER = ("unit", "integration", "acceptance")
 SGD_NIGHTS = ("backup_20240302T020000.json.gz", "backup_20240303T020000.json.gz", "backup_20240304T020000.json.gz")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is quick runs first, whatever the folders are called."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is quick runs first, whatever the folders are called; what takes minutes only where it is wanted."""
+    if not os.environ.get("CI") and "thorough" not in config.getoption("markexpr"):
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: runs where CI is set, or with -m thorough"))
     here = Path(__file__).parent
 
     def place(item: pytest.Item) -> int:
