@@ -31,6 +31,12 @@ _GUESSES = 16
 _TRIES = 3
 """So many of them in a row: a separator of nested records can look the same, and one more parse costs little."""
 
+_MOST_NAMED = 100
+"""So many unknown keys are remembered: an export may hold millions of them."""
+
+_LONGEST_NAME = 80
+"""Characters of an unknown key that are remembered and told: it may be many megabytes long."""
+
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _SEPARATOR = re.compile(rb'\}[ \t\n\r]*+,[ \t\n\r]*+\{[ \t\n\r]*+"[^"\\]{0,64}+"?')
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
@@ -79,7 +85,7 @@ class Records:
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """The top-level keys met so far that are no tables, each once."""
+        """The top-level keys met so far that are no tables, each once and cut off where it is long; the first 100."""
         return tuple(self._skipped)
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> Iterator[Batch]:
@@ -173,7 +179,7 @@ class Records:
             self._place = ""
             raise self._malformed(f"the table {name} stands here for the second time")
         self._at = end
-        self._place = name if name in self._tables else f"the key {json.dumps(name[:80])}"
+        self._place = name if name in self._tables else f"the key {json.dumps(name[:_LONGEST_NAME])}"
         if self._buffer[end] != _COLON:
             raise self._unexpected("':'", bytes(self._buffer[end : end + 1]))
         self._at += 1
@@ -183,7 +189,8 @@ class Records:
                 raise self._unexpected("a table's array", byte)
             del self._missing[name]
         else:
-            self._skipped[name] = None
+            if len(self._skipped) < _MOST_NAMED:
+                self._skipped[name[:_LONGEST_NAME]] = None
         if byte == b"[":
             yield from self._array(self._place, name if name in self._tables else None)
         else:

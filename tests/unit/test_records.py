@@ -301,6 +301,13 @@ def test_unknown_keys_are_skipped_and_named_once() -> None:
     assert found.skipped == ("b", "a", "")
 
 
+def test_of_many_or_long_unknown_keys_only_some_is_remembered() -> None:
+    found = Records(("events",))
+    many = b",".join(b'"%d":1' % number for number in range(100_000))
+    assert list(found.feed(b'{"%b":1,%b,"events":[]}' % (b"k" * 10_000_000, many))) + found.close() == []
+    assert found.skipped == ("k" * 80, *map(str, range(99)))
+
+
 @pytest.mark.parametrize("document", [b'{"sessions":[],"events":[]}', b' { "events" :\n[ ] , "sessions":[\t]}\r\n'])
 def test_empty_arrays_give_no_batch(document: bytes) -> None:
     assert read(document) == {"sessions": [], "events": []}
