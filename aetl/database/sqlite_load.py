@@ -258,7 +258,7 @@ class SQLiteLoad:
             ((exists,),) = await self._connection.execute_fetchall(query, (row[place],))
             if not exists:
                 column = self._columns[name][place]
-                return self._reject(name, row, position, f"/{column}", f"{row[place]!r} refers to no record")
+                return self._reject(name, row, position, f"/{column}", f"{_shown(row[place])} refers to no record")
         return self._reject(name, row, position, "", "refers to a record that does not exist")
 
     def _pointer(self, name: str, row: Row, error: Exception) -> str:
@@ -279,6 +279,12 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "holds half of a surrogate pair, which is no Unicode text"
     return str(error)
+
+
+def _shown(value: object, most: int = 200) -> str:
+    """A value as a message can hold it: a reference may be many megabytes long."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 def _unpickled(waiting: IO[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[int]]]:

@@ -209,6 +209,10 @@ def _references() -> Iterator[Case]:
             f"a reference that differs in {case}", with_record("events", text(event(7, 0, session_id=one))),
             "events[1]/session_id", says=f"{other} refers to no record",
         )  # fmt: skip
+    yield from rejected(
+        "a reference of 100,000 characters", with_record("events", text(event(7, 0, session_id="x" * 100_000))),
+        "events[1]/session_id", says="'xxx",
+    )  # fmt: skip
     for name, edges in (
         ("to itself", [parent(0, 0)]),
         ("in a cycle of two", [parent(0, 1)]),
