@@ -11,6 +11,8 @@ from aetl.models import Export, LoadReport, Outcome, Reject, Status, TableCounts
 from aetl.progress import Progress
 
 _KEPT = 100
+_KEPT_CHARACTERS = 2**24
+"""Of a failed export so many rejects are told, and no more of their records in all: a record may be large."""
 
 
 class Tally:
@@ -27,6 +29,7 @@ class Tally:
         self.export = export
         self.first_rejects: list[Reject] = []
         self._tables = dict.fromkeys(self._names, TableCounts())
+        self._characters = 0
         self._bytes = 0
         self._rejected = 0
         self._started = time.monotonic()
@@ -45,10 +48,17 @@ class Tally:
             return
         self._rejected += outcome.counts.rejected
         found = [*rejects, *outcome.rejects]
-        self.first_rejects += found[: _KEPT - len(self.first_rejects)]
+        self._keep(found)
         if self._max_rejects is not None and self._rejected > self._max_rejects:
             allowed = f"more than {self._max_rejects} rejects, the first " if self._max_rejects else ""
             raise RejectsExceeded(f"{allowed}{self.first_rejects[0]}")
+
+    def _keep(self, rejects: Sequence[Reject]) -> None:
+        for reject in rejects[: _KEPT - len(self.first_rejects)]:
+            if self.first_rejects and self._characters + len(reject.record) > _KEPT_CHARACTERS:
+                break
+            self.first_rejects.append(reject)
+            self._characters += len(reject.record)
 
     def report(self, status: Status, error: AetlError | None = None) -> LoadReport:
         """The load so far."""
