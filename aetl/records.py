@@ -25,6 +25,9 @@ _Steps: TypeAlias = Generator[Batch | None, None, _T]
 _SLICE = 2**20
 """A chunk is taken in by pieces of this size, in bytes, so that one batch stays some thousand records."""
 
+_MOST_RECORDS = 2**14
+"""Records of a batch, at most: of the smallest ones a slice holds half a million, and each may become a reject."""
+
 _GUESSES = 16
 """So many cuts are guessed per slice: each costs up to a slice of work, and there can be an array every few bytes."""
 
@@ -211,7 +214,8 @@ class Records:
             if not records and (first or delimiter != _CLOSE):
                 self._value(self._at + 1, end, self._place)
             if records and table is not None:
-                yield Batch(table, first, records)
+                for start in range(0, len(records), _MOST_RECORDS):
+                    yield Batch(table, first + start, records[start : start + _MOST_RECORDS])
             first += len(records)
             self._place = f"{name}[{first}]"
             self._at = end
