@@ -102,7 +102,7 @@ def _unknown() -> Iterator[Case]:
         for order in ("first", "last"):
             member = b"%b: %b" % (text(name), value)
             data = b"{%b, %b" % (member, WHOLE[1:]) if order == "first" else b"%b, %b}" % (WHOLE[:-1], member)
-            yield Case(f"unknown {order}: {name[:20]!r}", data, None, warns=[repr(name)])
+            yield Case(f"unknown {order}: {name[:20]!r}", data, None, warns=[repr(name[:80])])
     for value, reason in (
         (b"\xb6tru", "Expecting value"),
         (b"\xb6NaN", "NaN is not JSON"),

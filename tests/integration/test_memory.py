@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cost import LOAD, peak
 from tests.exports import encode, make_export, write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows counts memory otherwise")
 
 MB = 10**6
-_LOAD = """
-import asyncio, sys, aetl
-(report,) = asyncio.run(aetl.load(aetl.Settings(container=sys.argv[1], database=sys.argv[2])))
-assert report.status == "loaded", report.error
-"""
 _WHOLE = """
 import json, pathlib, sys
 json.loads(next(pathlib.Path(sys.argv[1]).iterdir()).read_bytes())
 """
-# ru_maxrss begins with what the parent process took: so where the kernel tells this process's own, that is taken.
-_TELL = """
-import os, re, resource
-if os.path.exists("/proc/self/status"):
-    print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
-else:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-def peak(script: str, *arguments: Path) -> int:
-    """The most bytes that a process took for it."""
-    done = subprocess.run(
-        [sys.executable, "-c", script + _TELL, *arguments], capture_output=True, text=True, check=True
-    )
-    return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
 
 
 @pytest.fixture(params=["in order", "children first"])
@@ -59,7 +38,7 @@ def test_twice_the_export_takes_the_same_memory(tmp_path: Path, order: bool) -> 
     for sessions in (15_000, 30_000):
         folder = tmp_path / f"exports {sessions}"
         sizes.append(lay_down(folder, sessions, order))
-        peaks.append(peak(_LOAD, folder, tmp_path / f"{sessions}.db"))
+        peaks.append(peak(LOAD, folder, tmp_path / f"{sessions}.db"))
     assert sizes[0] > 50 * MB and sizes[1] > 1.9 * sizes[0]
     told = f"{peaks[0] / MB:.0f} MB for {sizes[0] / MB:.0f} MB, {peaks[1] / MB:.0f} MB for {sizes[1] / MB:.0f} MB"
     print(told)

@@ -261,9 +261,7 @@ def test_one_chunk_with_everything_comes_in_several_batches() -> None:
 def test_a_batch_of_the_smallest_records_is_no_larger_than_others() -> None:
     batches = list(Records(TABLES).feed(b'{"sessions":[],"events":[%b]}' % b",".join([b"1"] * 500_000)))
     assert max(len(batch.records) for batch in batches) < 20_000
-    assert [batch.first for batch in batches[1:]] == [
-        batch.first + len(batch.records) for batch in batches[:-1]
-    ]
+    assert [batch.first for batch in batches[1:]] == [batch.first + len(batch.records) for batch in batches[:-1]]
     assert sum(len(batch.records) for batch in batches) == 500_000
 
 
