@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 from operator import itemgetter
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
+from aetl.dialect import unsupported
 from aetl.errors import ConfigurationError
 from aetl.models import Batch, CheckedBatch, Reject, Row
 
@@ -121,10 +123,34 @@ class Table:
     def explain(self) -> Draft7Validator:
         """The slow validator, which says why one record is refused."""
         from jsonschema import Draft7Validator, FormatChecker
+        from jsonschema.validators import extend
 
         formats = FormatChecker(formats=())
         formats.checks("date-time")(is_date_time)
-        return Draft7Validator(self.schema, format_checker=formats)
+        # By itself it takes patterns for Python's, which some of them keep busy for ever, and divides floats.
+        validator = extend(Draft7Validator, {each: _judged(each) for each in _JUDGED})  # type: ignore[no-untyped-call]
+        explain: Draft7Validator = validator(self.schema, format_checker=formats)
+        return explain
+
+
+_JUDGED = {"pattern": "does not match", "multipleOf": "is not a multiple of"}
+
+
+def _judged(keyword: str) -> Callable[..., Iterator[ValidationError]]:
+    """A keyword of the slow validator that comes to the fast one's verdict."""
+
+    @lru_cache(maxsize=100)
+    def validator(value: Any) -> jsonschema_rs.Draft7Validator:
+        return jsonschema_rs.Draft7Validator({keyword: value})
+
+    def check(_: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        from jsonschema.exceptions import ValidationError
+
+        with suppress(ValueError):  # half a surrogate pair, which is told by itself
+            if not validator(value).is_valid(instance):
+                yield ValidationError(f"{instance!r} {_JUDGED[keyword]} {value!r}")
+
+    return check
 
 
 class Contract:
@@ -200,12 +226,19 @@ def _fault(table: Table, record: object) -> tuple[str, str] | None:
     """JSON pointer and reason of the first thing wrong with a record, or None."""
     from jsonschema.exceptions import best_match
 
-    if (error := best_match(table.explain.iter_errors(record))) is not None:
+    try:
+        is_good = table.judge.is_valid([record])
+    except (ValueError, OverflowError, RecursionError):
+        is_good = False
+    # The same verdict whatever stands beside a record: where all of a batch is good, nobody asks for an explanation.
+    if not is_good and (error := best_match(table.explain.iter_errors(record))) is not None:
         return _pointer(error.absolute_path), _reason(error)
     assert isinstance(record, dict)  # Contract requires "type": "object" of every record
     for name, value in record.items():
         if not _is_unicode(name) or (isinstance(value, str) and not _is_unicode(value)):
             return _pointer([name]), "holds half of a surrogate pair, which is no Unicode text"
+    if is_good:
+        return None
     try:
         for rest in table.judge.iter_errors([record]):
             path = list(rest.instance_path)[1:]
@@ -248,7 +281,7 @@ def _types(schema: Any) -> Sequence[str]:
 
 
 def _check_schema(schema: Any, source: str) -> None:
-    from jsonschema import Draft7Validator
+    from jsonschema import Draft7Validator, FormatChecker
     from jsonschema.exceptions import SchemaError
 
     def refuse(pointer: str, reason: str) -> ConfigurationError:
@@ -258,7 +291,8 @@ def _check_schema(schema: Any, source: str) -> None:
         )
 
     try:
-        Draft7Validator.check_schema(schema)
+        # Without formats: what is a regular expression here, Python would not tell.
+        Draft7Validator.check_schema(schema, format_checker=FormatChecker(formats=()))
     except SchemaError as error:
         raise refuse(_pointer(error.absolute_path), _short(error.message)) from error
     if not isinstance(schema, dict) or schema.get("type") != "object" or not schema.get("properties"):
@@ -272,5 +306,7 @@ def _check_schema(schema: Any, source: str) -> None:
             at = pointer + _pointer(["items", "properties", column])
             if not _types(kind) or not set(_types(kind)) <= _SCALARS:
                 raise refuse(at, "a column's type must be string, integer, number, boolean or null, or a list of these")
+    for path, reason in unsupported(schema):
+        raise refuse(_pointer(path), reason)
     for missing in set(schema.get("required", ())) - set(schema["properties"]):
         raise refuse("/required", f"{missing!r} is not described under 'properties'")

@@ -216,6 +216,30 @@ def test_booleans_come_back_as_booleans() -> None:
         (schema({"a": {"type": ["string", "array"]}}), "a column's type"),
         (schema({"a": {"type": "string", "pattern": "("}}), "pattern"),
         ({**schema({"a": {"type": "string"}}), "required": ["u"]}, "'u' is not described"),
+        (
+            schema({"a": {"type": "string", "pattern": "a\\Z"}}),
+            "/items/properties/a/pattern: 'a\\\\Z' is not a regular",
+        ),
+        (schema({"a": {"type": "string", "allOf": [{"$ref": "http://127.0.0.1:9/"}]}}), "/properties/a/allOf/0/$ref: "),
+        (schema({"a": {"type": "string", "not": {"$ref": "#"}}}), "/properties/a/not/$ref: '$ref' is not supported"),
+        (
+            schema({"a": {"type": "string"}}, patternProperties={}),
+            "/items/patternProperties: 'patternProperties' is not",
+        ),
+        (schema({"a": {"type": "string", "format": "email"}}), "/properties/a/format: of the formats only date-time"),
+        (schema({"a": {"type": "string", "maxLenght": 3}}), "/properties/a/maxLenght: 'maxLenght' is not supported"),
+        (schema({"a": {"type": "string", "contentEncoding": "base64"}}), "/properties/a/contentEncoding: "),
+        (schema({"a": {"type": "string"}}, dependencies={"a": {"contains": True}}), "/dependencies/a/contains: "),
+        (schema({"a": {"type": "string"}}, propertyNames={"pattern": "(?i)a"}), "/items/propertyNames/pattern: "),
+        ({**schema({"a": {"type": "string"}}), "additionalProperties": False}, "/additionalProperties: must be true"),
+        ({**schema({"a": {"type": "string"}}), "minProperties": 1}, "/minProperties: 'minProperties' is not supported"),
+        (
+            {
+                "type": "object",
+                "properties": {"t": {**schema({"a": {"type": "null"}})["properties"]["t"], "minItems": 1}},
+            },
+            "/properties/t/minItems: 'minItems' is not supported here",
+        ),
     ],
 )
 def test_a_schema_that_cannot_be_loaded_by_is_refused(bad: Any, message: str) -> None:
@@ -223,6 +247,28 @@ def test_a_schema_that_cannot_be_loaded_by_is_refused(bad: Any, message: str) ->
         Contract(bad, "own.json").check(Batch("t", 0, []))
     assert str(caught.value).startswith("the schema file own.json cannot be used: ")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "is_good"),
+    [
+        ({"type": "string", "pattern": "^a$"}, "a\n", False),
+        ({"type": "string", "pattern": "^[0-9]+$"}, "\u0661", False),
+        ({"type": "string", "pattern": "^\\d$"}, "\u0661", False),
+        ({"type": "string", "pattern": "^\\p{L}$"}, "\u00e9", True),
+        ({"type": "string", "pattern": "(a+)+$"}, "a" * 1000 + "b", False),
+        ({"type": "number", "multipleOf": 0.01}, 19.99, True),
+        ({"type": "number", "multipleOf": 0.01}, 19.995, False),
+        ({"type": "number"}, float("inf"), False),
+        ({"type": "number"}, 10**40, True),
+    ],
+)
+def test_a_verdict_does_not_depend_on_the_neighbours(column: Any, value: Any, is_good: bool) -> None:
+    contract = Contract(schema({"a": column, "b": {"type": "null"}}), "test")
+    record = {"a": value, "b": None}
+    assert [at for _, at, _ in judge("t", record, contract=contract)] == ["/a"] * (not is_good)
+    beside = judge("t", None, record, {"a": value}, contract=contract)
+    assert [at for place, at, _ in beside if place == 1] == ["/a"] * (not is_good)
 
 
 @pytest.mark.parametrize(
