@@ -5,12 +5,18 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.azurite import AzureContainer, Azurite, running
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "integration", "acceptance")
 SGD_NIGHTS = ("backup_20240302T020000.json.gz", "backup_20240303T020000.json.gz", "backup_20240304T020000.json.gz")
+
+
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.register_profile("every day", deadline=None)
+settings.load_profile("thorough" if os.environ.get("CI") else "every day")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
