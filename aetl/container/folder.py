@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+import stat
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -48,20 +49,26 @@ class Folder:
         pass
 
     async def pages(self) -> AsyncGenerator[list[Export], None]:
-        with self._errors(), os.scandir(self._path) as entries:
-            exports = (export for entry in entries if (export := _listed(entry)) is not None)
-            while page := await asyncio.to_thread(lambda: list(islice(exports, PAGE))):
-                yield page
+        with self._errors():
+            # All names at once: an iterator over them that a cancelled task closes while its thread still reads it
+            # crashes Python.
+            names = await asyncio.to_thread(self._names)
+            for start in range(0, len(names), PAGE):
+                if page := await asyncio.to_thread(self._look, names[start : start + PAGE]):
+                    yield page
 
     async def find(self, name: str) -> Export:
         if not is_export(name):
             raise ExportNotFound(f"{name!r} is not the name of an export", hint=_NAMES)
         with self._errors(name):
-            return _export(name, await asyncio.to_thread(os.stat, self._path / name))
+            found = await asyncio.to_thread(os.lstat, self._path / name)
+        if not stat.S_ISREG(found.st_mode):
+            raise ExportNotFound(f"{name} in {self._path} is no file", hint=_FILES)
+        return _export(name, found)
 
     async def read(self, export: Export) -> AsyncGenerator[bytes | memoryview, None]:
         with self._errors(export.name):
-            file = await asyncio.to_thread(open, self._path / export.name, "rb", 0)
+            file = await asyncio.to_thread(_open, self._path / export.name)
             try:
                 while True:
                     # A file that is written to while it is read changes its time; a replaced one is still the old one
@@ -101,6 +108,13 @@ class Folder:
             )
         return findings
 
+    def _names(self) -> list[str]:
+        with os.scandir(self._path) as entries:
+            return [entry.name for entry in entries if is_export(entry.name)]
+
+    def _look(self, names: Sequence[str]) -> list[Export]:
+        return [export for name in names if (export := _listed(self._path / name)) is not None]
+
     @contextmanager
     def _errors(self, name: str | None = None) -> Iterator[None]:
         """Turns what the file system raises into errors of aetl that name the folder and the file."""
@@ -128,18 +142,22 @@ class Folder:
 
 
 _FOLDER = "Name an Azure container's URL or a folder that exists."
+_FILES = "An export is a file in the folder itself, and no link to another one."
 _NAMES = "Exports are named backup_<UTC time>.json or .json.gz."
 
 
-def _listed(entry: os.DirEntry[str]) -> Export | None:
-    if not is_export(entry.name):
-        return None
+def _listed(path: Path) -> Export | None:
     try:
-        # On Windows a directory entry's own stat has no inode, and so another ETag than find() and read() see.
-        found = entry.stat() if os.name == "posix" else Path(entry.path).stat()
-        return _export(entry.name, found) if entry.is_file() else None
+        found = path.lstat()
     except FileNotFoundError:
         return None  # deleted while the folder was listed
+    return _export(path.name, found) if stat.S_ISREG(found.st_mode) else None
+
+
+def _open(path: Path) -> io.FileIO:
+    """Opens a file of the folder's own: no link to one elsewhere, and without waiting for who writes to a pipe."""
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return io.FileIO(path, opener=lambda name, mode: os.open(name, mode | flags))
 
 
 def _export(name: str, found: os.stat_result) -> Export:
