@@ -87,15 +87,17 @@ class SQLite:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                await self._connection.close()
-            self._connection = None
-        if self._lock.is_locked:
-            # Removed while it is held: who waits for the removed file notices, and takes a new one.
-            with suppress(OSError):
-                Path(self._lock.lock_file).unlink()
-            self._lock.release()
+        connection, self._connection = self._connection, None
+        try:
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    await _close(connection)
+        finally:
+            if self._lock.is_locked:
+                # Removed while it is held: who waits for the removed file notices, and takes a new one.
+                with suppress(OSError):
+                    Path(self._lock.lock_file).unlink()
+                self._lock.release()
 
     async def pending(self, exports: Sequence[Export]) -> list[Export]:
         if self._is_new:
@@ -284,6 +286,15 @@ async def _patiently(connection: aiosqlite.Connection, statement: str) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > until:
                 raise
         await asyncio.sleep(0.05)
+
+
+async def _close(connection: aiosqlite.Connection) -> None:
+    """Closes it, also when the task is cancelled meanwhile: its thread must not outlive the event loop."""
+    closing = asyncio.ensure_future(connection.close())
+    try:
+        await asyncio.shield(closing)
+    finally:
+        await closing
 
 
 def _sortable(moment: datetime) -> str:
