@@ -1,0 +1,117 @@
+"""Whatever ends loads in between, and wherever: in the end all is as if they had run once, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+import aetl
+from tests import exports
+from tests.acceptance.command import is_sound, query
+from tests.exports import TABLES, encode, make_export, session, write
+from tests.hostile.interruption import run_interrupted
+
+# What a cancelled task was about to open, such as an export, Python closes by itself.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+NUMBERS = st.lists(st.integers(0, 3), max_size=4, unique=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_log() -> Iterator[None]:
+    """A kept log record's traceback would keep a cursor, and so the database's lock, in this process."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """Exports of the same few records again and again, which refer only to what they hold; or of nothing sensible."""
+    sessions, texts = draw(NUMBERS), st.sampled_from(["old", "new", None])
+    events = draw(NUMBERS) if sessions else []
+    pairs = draw(st.lists(st.tuples(*[st.sampled_from(events)] * 2), max_size=3)) if events else []
+    document = {
+        "sessions": [session(number, meta=draw(texts)) for number in sessions],
+        "events": [exports.event(number, draw(st.sampled_from(sessions)), raw_text=draw(texts)) for number in events],
+        "event_parents": [exports.parent(*pair) for pair in pairs],
+    }
+    data = encode({table: document[table] for table in draw(st.permutations(TABLES))})
+    return data if draw(st.integers(0, 5)) else data[: draw(st.integers(0, len(data) - 2))]
+
+
+# When each export arrives, and where the load then ends: at which await, of how many there are some hundred, and how.
+WAYS = ("a cancellation", "an exception")
+INTERRUPTIONS = st.tuples(st.integers(1, 90), st.sampled_from(WAYS))
+NIGHTS = st.lists(st.tuples(documents(), st.lists(INTERRUPTIONS, max_size=2)), min_size=1, max_size=3)
+
+
+def state(database: Path) -> dict[str, list[Any]]:
+    tables = {table: sorted(query(f"SELECT * FROM {table}", database), key=repr) for table in TABLES}
+    return tables | {
+        "ledger": query("SELECT blob, etag, status, tables, error FROM _aetl_loads ORDER BY blob", database),
+        "rejects": query("SELECT table_name, position, reason FROM _aetl_rejects ORDER BY 1, 2", database),
+    }
+
+
+@settings(
+    max_examples=settings().max_examples // 4,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(nights=NIGHTS)
+def test_any_interruptions_come_to_one_load_in_order(nights: list[tuple[bytes, list[Any]]]) -> None:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        folder = Path(name)
+        often = aetl.Settings(container=str(folder / "exports"), database=str(folder / "often.db"))
+        once = aetl.Settings(container=str(folder / "exports"), database=str(folder / "once.db"))
+        for night, (data, interruptions) in enumerate(nights):
+            write(folder / "exports", night, data)
+            for interruption in interruptions:
+                was_interrupted = run_interrupted(aetl.load(often), *interruption)
+                event(f"interrupted: {was_interrupted}")
+                assert "loading" not in statuses(Path(often.database))
+        asyncio.run(aetl.load(often))
+        asyncio.run(aetl.load(once))
+        assert state(Path(often.database)) == state(Path(once.database))
+        assert {path.name for path in folder.iterdir()} == {"exports", "often.db", "once.db"}
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.thorough) for part in range(1, 8))])
+def test_a_load_may_be_interrupted_at_every_await(part: int, how: str, tmp_path: Path) -> None:
+    """At every eighth, rather, in each of the eight parts."""
+    for night in range(2):
+        write(tmp_path / "exports", night, encode(dict(reversed(make_export(2, first=night, meta=str(night)).items()))))
+    once = aetl.Settings(container="exports", database="once.db")
+    asyncio.run(aetl.load(once))
+    wanted = state(Path("once.db"))
+    after, was_interrupted = part, True
+    while was_interrupted:
+        after += 8
+        database = Path(f"{after}.db")
+        often = aetl.Settings(container="exports", database=str(database))
+        was_interrupted = run_interrupted(aetl.load(often), after, how)
+        assert "loading" not in statuses(database)
+        asyncio.run(aetl.load(often))
+        assert state(database) == wanted, after
+        assert not list(tmp_path.glob("*.lock")) and not list(tmp_path.glob("*-journal"))
+    assert after > 100, "there are more awaits in a load"
+
+
+def statuses(database: Path) -> list[str]:
+    """The outcomes so far; none of a database that is not there yet, or holds nothing."""
+    if not database.exists() or not query("SELECT 1 FROM sqlite_schema WHERE name = '_aetl_loads'", database):
+        return []
+    assert is_sound(database)
+    return [status for (status,) in query("SELECT status FROM _aetl_loads", database)]
