@@ -50,8 +50,8 @@ def open_container(settings: Settings) -> AbstractAsyncContextManager[Container]
 
 
 def is_export(name: str) -> bool:
-    """Whether a blob's name is that of an export."""
-    return _EXPORT.fullmatch(name) is not None
+    """Whether a blob's name is that of an export: it names no folder, and holds nothing that a terminal would obey."""
+    return _EXPORT.fullmatch(name) is not None and name.isprintable()
 
 
 def is_gzip(name: str, content_encoding: str | None = None) -> bool:

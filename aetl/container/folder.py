@@ -58,17 +58,17 @@ class Folder:
                     yield page
 
     async def find(self, name: str) -> Export:
-        if not is_export(name):
-            raise ExportNotFound(f"{name!r} is not the name of an export", hint=_NAMES)
+        path = self._file(name)
         with self._errors(name):
-            found = await asyncio.to_thread(os.lstat, self._path / name)
+            found = await asyncio.to_thread(os.lstat, path)
         if not stat.S_ISREG(found.st_mode):
             raise ExportNotFound(f"{name} in {self._path} is no file", hint=_FILES)
         return _export(name, found)
 
     async def read(self, export: Export) -> AsyncGenerator[bytes | memoryview, None]:
+        path = self._file(export.name)
         with self._errors(export.name):
-            file = await asyncio.to_thread(_open, self._path / export.name)
+            file = await asyncio.to_thread(_open, path)
             try:
                 while True:
                     # A file that is written to while it is read changes its time; a replaced one is still the old one
@@ -82,7 +82,7 @@ class Folder:
                 file.close()
 
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
-        target = self._path / name
+        target = self._file(name)
         partial = self._path / (name + PARTIAL)
         with self._errors(name):
             self._path.mkdir(parents=True, exist_ok=True)
@@ -107,6 +107,12 @@ class Folder:
                 Finding("warning", "container", f"{self._path} may not be written: `aetl export` would fail")
             )
         return findings
+
+    def _file(self, name: str) -> Path:
+        """Where an export lies: in the folder itself, whatever its name."""
+        if not is_export(name):
+            raise ExportNotFound(f"{name!r} is not the name of an export", hint=_NAMES)
+        return self._path / name
 
     def _names(self) -> list[str]:
         with os.scandir(self._path) as entries:

@@ -24,6 +24,11 @@ NAME = "backup_20250301T020000.json"
         ("backup_a\\b.json", False),
         ("backup_1.json\n", False),
         ("Backup_1.json", False),
+        ("backup_\x1b[31m.json", False),
+        ("backup_1\n.json", False),
+        ("backup_\u202egpj.json", False),
+        ("backup_\udcff.json", False),
+        ("backup_\u65e5 \u672c.json", True),
         ("notes.json", False),
     ],
 )
