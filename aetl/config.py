@@ -168,7 +168,7 @@ def _text_of(path: Path) -> str:
 def _read_yaml(text: str, source: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # too long a number, too deep a nesting
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise ConfigurationError(f"{source} is not YAML{where}", hint="Mend the file.") from error

@@ -179,7 +179,7 @@ class Contract:
             raise ConfigurationError(
                 f"the schema file {source} cannot be read: {error.strerror}", hint="Name a readable file with --schema."
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigurationError(
                 f"the schema file {source} is not JSON: {error}", hint="Mend the file that --schema names."
             ) from error

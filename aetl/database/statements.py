@@ -59,7 +59,7 @@ def read_statements(dialect: str, columns: Mapping[str, Sequence[str]], path: Pa
     try:
         text = (path or resources.files("aetl").joinpath(f"yaml/sql/{dialect}.yaml")).read_text(encoding="utf-8")
         content = yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "strerror", None) or (
             f"line {mark.line + 1} is not YAML" if mark else "not YAML in UTF-8"
