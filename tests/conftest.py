@@ -10,7 +10,7 @@ from hypothesis import settings
 from tests.azurite import AzureContainer, Azurite, running
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = ("unit", "integration", "acceptance")
+ORDER = ("unit", "integration", "acceptance", "hostile", "faults")
 SGD_NIGHTS = ("backup_20240302T020000.json.gz", "backup_20240303T020000.json.gz", "backup_20240304T020000.json.gz")
 
 

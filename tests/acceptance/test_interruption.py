@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
-import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +17,6 @@ from tests.acceptance.command import (
     is_loading,
     is_sound,
     one_line,
-    query,
     start,
     succeed,
     wait_until,
@@ -146,47 +142,3 @@ def test_a_second_load_meanwhile_is_refused(big_exports: Path) -> None:
         fail(75, "load", "--container", big_exports, "--log-file", "second.log")
         assert load.poll() is None, "the load was over before the second one"
         load.kill()
-
-
-def killed_after(seconds: float, exports: Path) -> bool:
-    """Whether a load was still running, and so was killed, after so long."""
-    with start("load", "--container", exports) as load:
-        with suppress(subprocess.TimeoutExpired):
-            load.communicate(timeout=seconds)
-        load.kill()
-        load.communicate()
-    return load.returncode == -signal.SIGKILL
-
-
-@both
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_anywhere_the_tables_are_as_before_or_complete(
-    earlier: dict[str, str], big_exports: Path, big_content: dict[str, str], seed: int
-) -> None:
-    moments = random.Random(f"{seed} {earlier}")
-    for _ in range(3):
-        if not killed_after(moments.uniform(0.1, 2), big_exports):
-            break
-        if Path("local.db").exists():
-            assert is_sound()
-            assert content() in (earlier, big_content)
-
-    succeed("load", "--container", big_exports)
-
-    assert content() == big_content
-    assert is_sound()
-    assert query(LOADED) == [(1,)]
-    assert "local.db.lock" not in files()
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_a_simulation_that_was_killed_can_run_again(seed: int) -> None:
-    moments = random.Random(seed)
-    for _ in range(3):
-        with start("run", "--sessions", "3000") as run:
-            with suppress(subprocess.TimeoutExpired):
-                run.communicate(timeout=moments.uniform(0.1, 1))
-            run.kill()
-            run.communicate()
-    succeed("run", "--sessions", "10")
-    assert query("SELECT count(*) FROM sessions") == [(10,)]
