@@ -39,36 +39,50 @@ class Ending(NamedTuple):
 
 
 def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Runs a coroutine to its end; SIGTERM cancels it as Ctrl-C does, so that its transaction is rolled back.
+    """Runs a coroutine to its end; SIGTERM or Ctrl-C cancels it, so that its transaction is rolled back.
 
     Raises Terminated, or KeyboardInterrupt, once that is done.
     """
     import asyncio
 
-    is_terminated = False
-    outside = signal.getsignal(signal.SIGTERM)
+    received: int | None = None
+    terminated = signal.getsignal(signal.SIGTERM)
+    # Windows ends a process on SIGTERM without asking; on Ctrl-C asyncio itself cancels. Others may ignore Ctrl-C.
+    numbers = [] if sys.platform == "win32" else [signal.SIGTERM]
+    if numbers and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
 
     async def cancellable() -> _T:
-        task = asyncio.current_task()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
-        def terminate() -> None:
-            nonlocal is_terminated
-            is_terminated = True
+        def end(number: int) -> None:
+            nonlocal received
+            received = number
+            for each in numbers:
+                loop.remove_signal_handler(each)
+            _ignore_signals()
             task.cancel()
 
-        if sys.platform != "win32":  # where SIGTERM ends a process without asking
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        for number in numbers:
+            loop.add_signal_handler(number, end, number)
         return await coroutine
 
     try:
         return asyncio.run(cancellable())
     except asyncio.CancelledError:
-        if is_terminated:
-            raise Terminated from None
-        raise
+        if received is None:
+            raise
+        raise (Terminated if received == signal.SIGTERM else KeyboardInterrupt) from None
     finally:
-        signal.signal(signal.SIGTERM, outside)  # the closed loop has put the system's own there
+        if received is None:
+            signal.signal(signal.SIGTERM, terminated)  # the closed loop has put the system's own there
+
+
+def _ignore_signals() -> None:
+    """What is ending ends: a second Ctrl-C would break off the rollback, or leave the database's thread waiting."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def say(line: str) -> None:
@@ -151,6 +165,8 @@ def _exit_code(command: Callable[[], int | None]) -> int:
         forget_stdout()
         return AetlError.exit_code
     except (Exception, KeyboardInterrupt, Interrupted, Terminated) as error:
+        if not isinstance(error, Exception):
+            _ignore_signals()
         ending = explain(error)
         say(f"error: {ending.message}. {ending.hint}" if ending.hint else ending.message)
         if isinstance(error, OSError):

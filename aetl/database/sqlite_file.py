@@ -31,20 +31,23 @@ async def connect(path: Path, parameters: str) -> aiosqlite.Connection:
     Raises what sqlite3 raises. Its wait for a lock is short, so that it ends soon after an interrupt.
     """
     uri = f"{path.resolve().as_uri()}?{parameters}"
-    connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=0.5)
-    try:
-        await connection
-    except sqlite3.Error:
-        # It ends by itself, but outliving the event loop it would print a traceback. (aiosqlite 0.21 is the thread.)
-        thread: Any = getattr(connection, "_thread", connection)
-        thread.join()
-        raise
+    connection = await _opened(aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=0.5))
     try:
         await pragma(connection, "schema_version")
     except BaseException:
         await connection.close()
         raise
     return connection
+
+
+async def _opened(connection: aiosqlite.Connection) -> aiosqlite.Connection:
+    try:
+        return await connection
+    except BaseException:
+        # It ends by itself, but outliving the event loop it would print a traceback. (aiosqlite 0.21 is the thread.)
+        thread: Any = getattr(connection, "_thread", connection)
+        thread.join()
+        raise
 
 
 @asynccontextmanager
@@ -116,13 +119,16 @@ async def remove_simulation(path: Path, statements: Statements) -> None:
 @asynccontextmanager
 async def in_memory(statements: Statements) -> AsyncIterator[aiosqlite.Connection]:
     """A database in memory with all the tables that the statements make: the model of a real one."""
-    async with aiosqlite.connect(":memory:") as connection:
+    connection = await _opened(aiosqlite.connect(":memory:"))
+    try:
         for statement in statements.ledger_create:
             await connection.execute(statement)
         for table in statements.tables.values():
             for statement in (table.create, *table.indexes):
                 await connection.execute(statement)
         yield connection
+    finally:
+        await connection.close()
 
 
 async def tables_of(connection: aiosqlite.Connection) -> set[str]:
