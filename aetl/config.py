@@ -27,7 +27,8 @@ class Settings:
     """All that aetl can be told.
 
     `container` is an Azure container's URL, a `file://` URL or a folder; a SAS in its query moves to `sas` and wins
-    over one given there. `database` is a path or a `sqlite:///` URL. `timeout` is in seconds. Secrets show in no repr.
+    over one given there. `database` is a path or a `sqlite:///` URL. `timeout` and `pause` are in seconds. Secrets show
+    in no repr.
     """
 
     container: str | None = None
@@ -41,6 +42,7 @@ class Settings:
     log_format: LogFormat = "text"
     timeout: float = 30.0
     retries: int = 4
+    pause: float = 1.0
     container_variable: str = "CHAT_DB_CONTAINER_URL"
 
     def __post_init__(self) -> None:
@@ -128,7 +130,7 @@ def _own_yaml() -> dict[str, Any]:
 
 
 _VARIABLES = {"container_url": "container", "sas_token": "sas", "connection_string": "connection_string"}
-_TYPES = {"schema": Path, "sql": Path, "log_file": Path, "timeout": float, "retries": int}
+_TYPES = {"schema": Path, "sql": Path, "log_file": Path, "timeout": float, "retries": int, "pause": float}
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,8 +152,8 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigurationError(f"log_level: {level!r} is none of {', '.join(_LEVELS)}")
     if form not in ("text", "json"):
         raise ConfigurationError(f"log_format: {form!r} is neither text nor json")
-    if not settings.timeout > 0 or settings.retries < 0:  # also false for NaN
-        raise ConfigurationError("timeout must be more than 0 seconds and retries at least 0")
+    if not settings.timeout > 0 or settings.retries < 0 or not settings.pause >= 0:  # also false for NaN
+        raise ConfigurationError("timeout must be more than 0 seconds, retries and pause at least 0")
     return replace(settings, log_level=level)
 
 

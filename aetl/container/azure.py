@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties, ContentSettings
-from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+from azure.storage.blob.aio import ContainerClient
 
 from aetl.config import Settings
 from aetl.container import CHUNK, PREFIX, is_export, is_gzip
 from aetl.container.azure_errors import azure_errors
+from aetl.container.azure_retry import Retry
 from aetl.errors import ConfigurationError, ExportDamaged, ExportNotFound
 from aetl.models import Export, Finding
 
@@ -29,6 +30,8 @@ RANGE = 4 * 2**20
 """Bytes per request: what a broken connection costs at most."""
 AHEAD = 2
 """Ranges under way at once."""
+_TRIES = 2
+"""How often a range is asked for of which more or less comes than was asked."""
 _MOST_SKEW = 60
 """Seconds; a SAS whose start is near now is refused by a server whose clock is behind."""
 
@@ -117,15 +120,20 @@ class Azure:
     async def _read_range(self, export: Export, offset: int) -> bytes:
         length = min(RANGE, export.size - offset)
         what = f"{export.name} in {self._what}"
-        with azure_errors(what, self._settings):
-            # Decompressing is the pipeline's: a part of a compressed blob cannot be decompressed by itself.
-            download = await self._client.get_blob_client(export.name).download_blob(
-                offset, length, etag=f'"{export.etag}"', match_condition=MatchConditions.IfNotModified, decompress=False
-            )
-            content: bytes = await download.readall()
-        if len(content) != length:
-            raise ExportDamaged(f"{what}: {len(content)} bytes came where {length} were due at byte {offset}")
-        return content
+        for _ in range(_TRIES):
+            with azure_errors(what, self._settings):
+                # Decompressing is the pipeline's: a part of a compressed blob cannot be decompressed by itself.
+                download = await self._client.get_blob_client(export.name).download_blob(
+                    offset,
+                    length,
+                    etag=f'"{export.etag}"',
+                    match_condition=MatchConditions.IfNotModified,
+                    decompress=False,
+                )
+                content: bytes = await download.readall()
+            if len(content) == length:
+                return content
+        raise ExportDamaged(f"{what}: {len(content)} bytes came where {length} were due at byte {offset}")
 
     async def _create_if_missing(self) -> None:
         try:
@@ -138,7 +146,7 @@ class Azure:
     def _connect(self, stack: AsyncExitStack) -> ContainerClient:
         settings = self._settings
         options: dict[str, Any] = {
-            "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=settings.retries),
+            "retry_policy": Retry(settings),
             "connection_timeout": min(settings.timeout, 20),
             "read_timeout": settings.timeout,
             "connection_data_block_size": 256 * 1024,
