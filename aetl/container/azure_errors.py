@@ -21,6 +21,8 @@ from aetl.errors import (
     ExportNotFound,
 )
 
+_TO_LOAD = {"r": "read", "l": "list"}
+
 
 def as_aetl_error(error: BaseException, what: str, settings: Settings) -> ContainerError:
     """The error of aetl's tree that says what `error` means for `what`, an export or the container.
@@ -63,7 +65,18 @@ def _denied(what: str, code: str, settings: Settings) -> ContainerAccessDenied:
         return ContainerAccessDenied(
             f"{what}: the SAS is only valid from {sas.start:%Y-%m-%d %H:%M} UTC", hint="Wait, or set another SAS."
         )
-    return ContainerAccessDenied(f"{what}: the server refused the SAS ({code})")
+    if not sas.is_signed:
+        return ContainerAccessDenied(f"{what}: the SAS has no signature (sig=)", hint="Copy the whole SAS token.")
+    if code == "AuthorizationPermissionMismatch" and sas.permissions is not None:
+        lacking = [word for letter, word in _TO_LOAD.items() if letter not in sas.permissions]
+        return ContainerAccessDenied(
+            f"{what}: the SAS does not permit to {' or '.join(lacking) or 'write'}",
+            hint="Make one that permits read and list (and write, for `aetl export`).",
+        )
+    return ContainerAccessDenied(
+        f"{what}: the server refused the SAS ({code})",
+        hint="Copy this container's whole SAS token again: it was changed, is another container's, or was revoked.",
+    )
 
 
 @contextmanager
