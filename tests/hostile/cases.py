@@ -99,11 +99,12 @@ def _in_any_order(arrays: Arrays) -> Iterator[tuple[tuple[str, ...], bytes]]:
 
 
 def _ordered(case: Case, order: tuple[str, ...]) -> Case:
-    """The expected order and its reverse are for every day, the others for `thorough`."""
+    """The reverse of the expected order is for every day, the expected one too unless no record counts anyway."""
     expected = tuple(sorted(order, key=TABLES.index))
-    is_thorough = order not in (expected, expected[::-1])
+    is_malformed = case.says is not None and not case.rejects
+    every_day = (expected[::-1],) if is_malformed else (expected, expected[::-1])
     name = case.name if order == expected else f"{case.name} ({', '.join(order)})"
-    return replace(case, name=name, order=order, is_thorough=is_thorough)
+    return replace(case, name=name, order=order, is_thorough=order not in every_day)
 
 
 def _without_fault(document: bytes) -> tuple[bytes, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.exports import TABLES
+from tests.exports import TABLES, session
 from tests.hostile.cases import (
     GOOD,
     Case,
@@ -13,6 +13,7 @@ from tests.hostile.cases import (
     document_of,
     malformed,
     malformed_in_any_order,
+    rejected,
     text,
     with_record,
 )
@@ -156,6 +157,10 @@ def _nesting() -> Iterator[Case]:
         yield from malformed_in_any_order(f"nested {name}", with_record("sessions", record), says)
         document = b'{"deep": {"a": %b}, %b' % (value, WHOLE[1:])
         yield malformed(f"nested {name} of an unknown key", document, 'the key "deep" (byte 9): nested too deeply')
+    record = text(session(7, meta="@@")).replace(b'"@@"', b"[" * 900 + b"]" * 900)
+    yield from rejected(
+        "nested as deep as can be", with_record("sessions", record), "sessions[1]/meta", says="[[[[",
+    )  # fmt: skip
     yield malformed("nested and never closed", b'{"deep": \xb6' + b"[" * DEEP, 'the key "deep"[0] (byte')
     yield malformed("nested as a whole", b'{"deep":' * DEEP, 'the key "deep" (byte 8): the export ends in the middle')
     yield malformed("closed too often", WHOLE + b"}" * DEEP, f"byte {len(WHOLE)}: something follows")

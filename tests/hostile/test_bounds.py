@@ -116,7 +116,7 @@ GROWING = {
     "a reference": Growing(of_reference, 50 * MB, "loaded", 900),
     "an unknown key": Growing(of_key, 50 * MB, "loaded", 400),
     "a record's key": Growing(of_record_key, 50 * MB, "loaded", 500),
-    "many unknown keys": Growing(of_unknown_keys, 6 * MB, "loaded", 100),
+    "many unknown keys": Growing(of_unknown_keys, 3 * MB, "loaded", 100),
     "many keys in a record": Growing(of_keys_too_many, 4 * MB, "loaded"),
     "white space": Growing(lambda size: WHOLE[:1] + b" " * size + WHOLE[1:], 50 * MB, "loaded", 100),
     "digits": Growing(lambda size: document_of(with_record("sessions", b"1" * size)), 50 * MB, "Exceeds the", 400),

@@ -68,4 +68,4 @@ def test_what_waits_for_its_parents_lies_in_a_file_without_a_name() -> None:
     Path("temporary").mkdir()
     write(Path("exports"), 0, encode(dict(reversed(make_export(4000, events=3).items()))))
     seen = seen_while_running("load", "--container", "exports")
-    assert not [path for path in seen if path.startswith("temporary/")]
+    assert not [path for path in seen if path.startswith("temporary/aetl-")]

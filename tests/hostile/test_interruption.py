@@ -66,7 +66,7 @@ def state(database: Path) -> dict[str, list[Any]]:
 
 
 @settings(
-    max_examples=settings().max_examples // 4,
+    max_examples=settings().max_examples // 8,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(nights=NIGHTS)
@@ -88,9 +88,9 @@ def test_any_interruptions_come_to_one_load_in_order(nights: list[tuple[bytes, l
 
 
 @pytest.mark.parametrize("how", WAYS)
-@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.thorough) for part in range(1, 8))])
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.thorough) for part in range(1, 16))])
 def test_a_load_may_be_interrupted_at_every_await(part: int, how: str, tmp_path: Path) -> None:
-    """At every eighth, rather, in each of the eight parts."""
+    """At every sixteenth, rather, in each of the sixteen parts."""
     for night in range(2):
         write(tmp_path / "exports", night, encode(dict(reversed(make_export(2, first=night, meta=str(night)).items()))))
     once = aetl.Settings(container="exports", database="once.db")
@@ -98,7 +98,7 @@ def test_a_load_may_be_interrupted_at_every_await(part: int, how: str, tmp_path:
     wanted = state(Path("once.db"))
     after, was_interrupted = part, True
     while was_interrupted:
-        after += 8
+        after += 16
         database = Path(f"{after}.db")
         often = aetl.Settings(container="exports", database=str(database))
         was_interrupted = run_interrupted(aetl.load(often), after, how)

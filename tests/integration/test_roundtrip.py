@@ -54,7 +54,11 @@ def documents(draw: st.DrawFn) -> dict[str, list[Record]]:
 
 
 # The functions' own fixtures are shared by all examples: each takes a folder for itself.
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=max(60, settings().max_examples // 4),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(document=documents(), compress=st.booleans(), indent=st.sampled_from([None, 2]))
 async def test_an_export_of_what_was_loaded_is_what_was_loaded(
     document: dict[str, list[Record]], compress: bool, indent: int | None

@@ -156,7 +156,9 @@ def serialised(draw: st.DrawFn) -> bytes:
     return (draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))) + text.encode(errors="replace")
 
 
-quickly = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+quickly = settings(
+    deadline=None, max_examples=max(150, settings().max_examples), suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @quickly
