@@ -14,7 +14,7 @@ ORDER = ("unit", "integration", "acceptance", "hostile", "faults")
 SGD_NIGHTS = ("backup_20240302T020000.json.gz", "backup_20240303T020000.json.gz", "backup_20240304T020000.json.gz")
 
 
-settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.register_profile("every day", deadline=None)
 settings.load_profile("thorough" if os.environ.get("CI") else "every day")
 

@@ -123,15 +123,15 @@ GROWING = {
     "digits behind a point": Growing(
         lambda size: document_of(with_record("sessions", b"1." + b"1" * size)), 50 * MB, "loaded"
     ),
-    "nested arrays": Growing(of_nesting, 4 * MB, "nested too deeply"),
-    "nested objects": Growing(partial(of_nesting, opening=b'{"":', closing=b"}"), 4 * MB, "nested too deeply"),
+    "nested arrays": Growing(of_nesting, 2 * MB, "nested too deeply"),
+    "nested objects": Growing(partial(of_nesting, opening=b'{"":', closing=b"}"), 2 * MB, "nested too deeply"),
     "brackets that never close": Growing(lambda size: WHOLE[:-3] + b"," + b"[" * size, 8 * MB, "ends in the middle"),
-    "empty records": Growing(of_empty_records, MB // 2, "loaded"),
-    "empty arrays": Growing(of_empty_arrays, MB // 2, "loaded"),
-    "events without their session": Growing(of_orphans, 4 * MB, "loaded"),
+    "empty records": Growing(of_empty_records, MB // 4, "loaded"),
+    "empty arrays": Growing(of_empty_arrays, MB // 4, "loaded"),
+    "events without their session": Growing(of_orphans, 2 * MB, "loaded"),
     "children before their parents": Growing(of_edges_first, 20 * MB, "loaded"),
     "one id again and again": Growing(of_one_id, 20 * MB, "loaded"),
-    "every second record wrong": Growing(of_bad_good_bad, 4 * MB, "loaded"),
+    "every second record wrong": Growing(of_bad_good_bad, 2 * MB, "loaded"),
 }
 EVERY_DAY = ("a text of ends of records", "many unknown keys")
 
