@@ -77,7 +77,11 @@ async def test_whether_a_sas_is_enough_to_export_is_told_as_it_is(
         ("rlw", MONTH, []),
         ("rlcw", MONTH, []),
         ("rldwc", MONTH, [("warning", "SAS", "it permits more than aetl needs: d")]),
-        ("r", MONTH, [("failure", "SAS", "it does not permit to list"), ("failure", "container", "refused the SAS")]),
+        (
+            "r",
+            MONTH,
+            [("failure", "SAS", "it does not permit to list"), ("failure", "container", "does not permit to list")],
+        ),
         ("l", MONTH, [("failure", "SAS", "it does not permit to read")]),
         ("rl", -timedelta(minutes=5), [("failure", "SAS", "it expired at"), ("failure", "container", "expired at")]),
     ],
