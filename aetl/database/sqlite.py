@@ -24,6 +24,7 @@ from aetl.database.sqlite_file import (
     OURS,
     SIMULATION,
     check_owner,
+    close,
     connect,
     look,
     open_to_read,
@@ -91,7 +92,7 @@ class SQLite:
         try:
             if connection is not None:
                 with suppress(sqlite3.Error):
-                    await _close(connection)
+                    await close(connection)
         finally:
             if self._lock.is_locked:
                 # Removed while it is held: who waits for the removed file notices, and takes a new one.
@@ -286,15 +287,6 @@ async def _patiently(connection: aiosqlite.Connection, statement: str) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > until:
                 raise
         await asyncio.sleep(0.05)
-
-
-async def _close(connection: aiosqlite.Connection) -> None:
-    """Closes it, also when the task is cancelled meanwhile: its thread must not outlive the event loop."""
-    closing = asyncio.ensure_future(connection.close())
-    try:
-        await asyncio.shield(closing)
-    finally:
-        await closing
 
 
 def _sortable(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator
@@ -35,7 +36,7 @@ async def connect(path: Path, parameters: str) -> aiosqlite.Connection:
     try:
         await pragma(connection, "schema_version")
     except BaseException:
-        await connection.close()
+        await close(connection)
         raise
     return connection
 
@@ -48,6 +49,15 @@ async def _opened(connection: aiosqlite.Connection) -> aiosqlite.Connection:
         thread: Any = getattr(connection, "_thread", connection)
         thread.join()
         raise
+
+
+async def close(connection: aiosqlite.Connection) -> None:
+    """Closes it, also when the task is cancelled meanwhile: its thread must not outlive the event loop."""
+    closing = asyncio.ensure_future(connection.close())
+    try:
+        await asyncio.shield(closing)
+    finally:
+        await closing
 
 
 @asynccontextmanager
@@ -65,12 +75,12 @@ async def look(path: Path) -> AsyncIterator[aiosqlite.Connection]:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode not in _INSIDE_A_LOAD:
                 raise
-            await (await connect(path, "mode=rw")).close()
+            await close(await connect(path, "mode=rw"))
             connection = await connect(path, "mode=ro")
     try:
         yield connection
     finally:
-        await connection.close()
+        await close(connection)
 
 
 async def open_to_read(path: Path) -> aiosqlite.Connection:
