@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 import yaml
 
@@ -94,6 +93,8 @@ def path_of(url: str, scheme: str) -> Path:
     host, slash, path = rest.partition("/")
     if host not in ("", "localhost"):
         raise ConfigurationError(f"{url} names another machine", hint="Write file:///, then the path.")
+    from urllib.request import url2pathname  # takes longer to import than most paths to need it
+
     return Path(url2pathname(slash + path))
 
 

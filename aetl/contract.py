@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 from importlib import resources
+from itertools import starmap
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
+import msgspec
 
 from aetl.dialect import unsupported
 from aetl.errors import ConfigurationError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft7Validator
     from jsonschema.exceptions import ValidationError
 
+_encode = msgspec.json.Encoder().encode
 _SCALARS = {"string", "integer", "number", "boolean", "null"}
 _USUAL_DATE_TIME = (
     r"^[1-9][0-9]{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
@@ -69,9 +72,19 @@ class Table:
     schema: Mapping[str, Any]
 
     @cached_property
-    def booleans(self) -> frozenset[str]:
-        """The columns that hold true and false, which a database may keep as 1 and 0."""
-        return frozenset(name for name in self.columns if "boolean" in _types(self.schema["properties"][name]))
+    def booleans(self) -> frozenset[int]:
+        """The places of the columns that hold true and false, which a database may keep as 1 and 0."""
+        kinds = self.schema["properties"].values()
+        return frozenset(place for place, kind in enumerate(kinds) if "boolean" in _types(kind))
+
+    @cached_property
+    def record(self) -> Callable[..., Any]:
+        """A function that makes the values of a row into a record that msgspec encodes in half the time of a dict."""
+        fields = {f"column_{place}": name for place, name in enumerate(self.columns)}
+        try:
+            return msgspec.defstruct("Record", fields, rename=fields, gc=False)
+        except ValueError:  # it takes no name that JSON would have to escape
+            return lambda *values: dict(zip(self.columns, values, strict=True))
 
     @cached_property
     def row(self) -> Callable[[Mapping[str, Any]], Row]:
@@ -159,9 +172,13 @@ class Contract:
     `tables` are in the schema's order, `required` those whose array may not be missing.
     """
 
-    def __init__(self, schema: Mapping[str, Any], source: str) -> None:
-        """Raises ConfigurationError with the place in `source` where the schema is not one that aetl can load by."""
-        _check_schema(schema, source)
+    def __init__(self, schema: Mapping[str, Any], source: str | None) -> None:
+        """Raises ConfigurationError with the place in `source` where the schema is not one that aetl can load by.
+
+        Without a source it is aetl's own, which the tests check: to check it takes longer than a small load.
+        """
+        if source is not None:
+            _check_schema(schema, source)
         self.tables = {
             name: Table(name, tuple(table["items"]["properties"]), table["items"])
             for name, table in schema["properties"].items()
@@ -174,7 +191,7 @@ class Contract:
         source = str(path or "json/schema.json")
         try:
             text = (path or resources.files("aetl").joinpath("json/schema.json")).read_text(encoding="utf-8")
-            return cls(json.loads(text), source)
+            return cls(json.loads(text), source if path else None)
         except OSError as error:
             raise ConfigurationError(
                 f"the schema file {source} cannot be read: {error.strerror}", hint="Name a readable file with --schema."
@@ -209,13 +226,15 @@ class Contract:
                 positions.append(position)
         return CheckedBatch(table.name, len(records), rows, positions, rejects)
 
-    def record(self, table: str, row: Row) -> dict[str, Any]:
-        """The record that `row` was made from: the reverse of what `check` does."""
-        record = dict(zip(self.tables[table].columns, row, strict=True))
-        for column in self.tables[table].booleans:
-            if isinstance(record[column], int):
-                record[column] = bool(record[column])
-        return record
+    def encode(self, table: str, rows: Sequence[Row]) -> bytes:
+        """The records that `rows` were made from, as JSON objects with commas between them: the reverse of `check`."""
+        places = self.tables[table].booleans
+        if places:
+            rows = [
+                tuple([bool(value) if place in places and isinstance(value, int) else value for place, value in each])
+                for each in map(enumerate, rows)
+            ]
+        return _encode(list(starmap(self.tables[table].record, rows)))[1:-1]
 
 
 def _positions(batch: Batch) -> range:

@@ -17,7 +17,7 @@ import msgspec
 
 from aetl.compression import Gunzip, Gzip
 from aetl.config import Settings
-from aetl.container import PREFIX, Container, open_container
+from aetl.container import CHUNK, PREFIX, Container, open_container
 from aetl.contract import Contract
 from aetl.database import Database, open_database
 from aetl.errors import (
@@ -29,7 +29,7 @@ from aetl.errors import (
     ExportNotFound,
 )
 from aetl.logs import log_this
-from aetl.models import Batch, CheckedBatch, Export, LoadReport, Row, State
+from aetl.models import Batch, CheckedBatch, Export, LoadReport, State
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
 from aetl.tally import Tally
@@ -84,7 +84,7 @@ async def export(settings: Settings, *, gzip: bool = False) -> str:
 async def export_from(database: Database, container: Container, contract: Contract, *, gzip: bool = False) -> str:
     """Writes all tables of an open database as one export and returns the blob's name."""
     name = f"{PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.json{'.gz' * gzip}"
-    async with aclosing(database.dump()) as rows, aclosing(document(rows, contract)) as chunks:
+    async with aclosing(database.dump_json(contract.encode)) as records, aclosing(document(records)) as chunks:
         if not gzip:
             await container.write(name, chunks)
         else:
@@ -238,16 +238,23 @@ async def check(batches: AsyncIterator[Batch], contract: Contract) -> AsyncGener
 
 
 @log_this
-async def document(rows: AsyncIterator[tuple[str, list[Row]]], contract: Contract) -> AsyncGenerator[bytes, None]:
-    """The bytes of an export that holds these rows: one JSON object with an array per table."""
-    encode = msgspec.json.Encoder().encode
+async def document(records: AsyncIterator[tuple[str, bytes]]) -> AsyncGenerator[bytes, None]:
+    """The bytes of an export that holds these records: one JSON object with an array per table."""
+    pieces: list[bytes] = []
+    size = 0
     current: str | None = None
-    async for table, some in rows:
-        start = b"" if table == current else (b"{" if current is None else b"],\n") + encode(table) + b":["
-        between = b"," if table == current else b""
+    async for table, some in records:
+        if table != current:
+            pieces.append((b"{" if current is None else b"],\n") + msgspec.json.encode(table) + b":[")
+        elif some:
+            pieces.append(b",")
         current = table
-        yield start + between * bool(some) + encode([contract.record(table, row) for row in some])[1:-1]
-    yield b"]}\n"
+        pieces.append(some)
+        size += len(some)
+        if size >= CHUNK:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    yield b"".join((*pieces, b"]}\n"))
 
 
 @log_this

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from aetl.config import Settings, path_of
 from aetl.container import CHUNK, is_export, is_gzip
@@ -89,8 +89,7 @@ class Folder:
             file = await asyncio.to_thread(open, partial, "xb")
             try:
                 with file:
-                    async for chunk in chunks:
-                        await asyncio.to_thread(file.write, chunk)
+                    await _write_behind(file, chunks)
                     file.flush()
                     await asyncio.to_thread(os.fsync, file.fileno())
                 _move(partial, target)
@@ -164,6 +163,19 @@ def _open(path: Path) -> io.FileIO:
     """Opens a file of the folder's own: no link to one elsewhere, and without waiting for who writes to a pipe."""
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     return io.FileIO(path, opener=lambda name, mode: os.open(name, mode | flags))
+
+
+async def _write_behind(file: BinaryIO, chunks: AsyncIterable[bytes]) -> None:
+    """Writes each chunk while the next one is being made."""
+    writing: asyncio.Future[int] | None = None
+    try:
+        async for chunk in chunks:
+            if writing is not None:
+                await writing
+            writing = asyncio.get_running_loop().run_in_executor(None, file.write, chunk)
+    finally:
+        if writing is not None:
+            await writing
 
 
 def _export(name: str, found: os.stat_result) -> Export:

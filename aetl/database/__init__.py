@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +54,9 @@ class Database(Protocol):
 
     def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
         """All rows table by table, some thousand at a time, as of one moment; a table without rows comes once."""
+
+    def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
+        """The same as JSON objects with commas between them, made by the database itself or else by `encode`."""
 
     async def truncate(self) -> None:
         """Empties every table and the ledger, for the simulation."""

@@ -6,11 +6,11 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 
 import aiosqlite
 from filelock import FileLock, Timeout
@@ -154,19 +154,56 @@ class SQLite:
 
     async def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
         async with self._transaction("BEGIN"):
-            for name, columns in self._columns.items():
-                # A cursor left open would still be running, and so interrupt the rollback too.
-                with sqlite_errors(self._path):
-                    async with self._db.execute(self._statements.tables[name].select) as cursor:
-                        if tuple(column[0] for column in cursor.description) != tuple(columns):
-                            raise ConfigurationError(
-                                f"the SQL file {self._statements.source}: tables/{name}/select must give the schema's "
-                                f"columns in order: {', '.join(columns)}",
-                                hint="Mend the file that --sql names.",
-                            )
-                        yield name, list(map(tuple, await cursor.fetchmany(ROWS_AT_ONCE)))
-                        while rows := await cursor.fetchmany(ROWS_AT_ONCE):
-                            yield name, list(map(tuple, rows))
+            for name in self._columns:
+                async with aclosing(self._rows(name)) as fetched:
+                    async for rows in fetched:
+                        yield name, rows
+
+    async def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
+        async with self._transaction("BEGIN"):
+            for name in self._columns:
+                if (statement := self._statements.tables[name].encoded) is None:
+                    async with aclosing(self._rows(name)) as fetched:
+                        async for rows in fetched:
+                            yield name, encode(name, rows)
+                else:
+                    async with aclosing(self._texts(name, statement)) as texts:
+                        async for some in texts:
+                            yield name, b",".join(some)
+
+    async def _rows(self, name: str) -> AsyncGenerator[list[Row], None]:
+        statement = self._statements.tables[name].select
+        # A cursor left open would still be running, and so interrupt the rollback too.
+        with sqlite_errors(self._path):
+            async with self._db.execute(statement) as cursor:
+                self._check_columns(name, "select", [column[0] for column in cursor.description])
+                rows: Any = await cursor.fetchmany(ROWS_AT_ONCE)
+                yield rows
+                while rows := cast("Any", await cursor.fetchmany(ROWS_AT_ONCE)):
+                    yield rows
+
+    async def _texts(self, name: str, statement: str) -> AsyncGenerator[list[bytes], None]:
+        self._db.text_factory = bytes  # to decode them only to encode them again would take half of the time
+        try:
+            with sqlite_errors(self._path):
+                async with self._db.execute(statement) as cursor:
+                    rows: Any = await cursor.fetchmany(ROWS_AT_ONCE)
+                    if rows:
+                        self._check_columns(name, "encoded", json.loads(rows[0][0]))
+                    while True:
+                        yield [text for (text,) in rows]
+                        if not (rows := await cursor.fetchmany(ROWS_AT_ONCE)):
+                            break
+        finally:
+            self._db.text_factory = str
+
+    def _check_columns(self, name: str, statement: str, columns: Iterable[str]) -> None:
+        if list(columns) != list(self._columns[name]):
+            raise ConfigurationError(
+                f"the SQL file {self._statements.source}: tables/{name}/{statement} must give the schema's "
+                f"columns in order: {', '.join(self._columns[name])}",
+                hint="Mend the file that --sql names.",
+            )
 
     async def truncate(self) -> None:
         async with self._transaction():

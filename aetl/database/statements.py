@@ -33,6 +33,7 @@ class TableStatements:
     insert: str
     select: str
     truncate: str
+    encoded: str | None
     following: str | None
     place: str | None
     """Takes the key's values by position."""
@@ -109,6 +110,7 @@ def _table(source: str, name: str, entry: Any, columns: Sequence[str]) -> TableS
         name,
         key=tuple(map(list(columns).index, key)),
         indexes=_texts(entry, source, f"tables/{name}", "indexes") if entry.get("indexes") else (),
+        encoded=_optional_text(entry, source, f"tables/{name}", "encoded"),
         following=_optional_text(entry, source, f"tables/{name}", "following"),
         place=_PARAMETER.sub(lambda found: f"?{key.index(found[1]) + 1}", place) if place else None,
         parents=_parents(source, name, entry.get("parents") or {}, columns),

@@ -88,5 +88,5 @@ async def content(kind: Kind) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     async with kind.opened("read") as database:
         async for table, rows in database.dump():
-            found.setdefault(table, []).extend(kind.contract.record(table, row) for row in rows)
+            found.setdefault(table, []).extend(json.loads(b"[" + kind.contract.encode(table, rows) + b"]"))
     return in_order(found)

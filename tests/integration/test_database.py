@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -285,6 +286,22 @@ async def test_an_empty_table_is_dumped_once(kind: Kind) -> None:
     await load_into(kind, empty_export())
     async with kind.opened("read") as database:
         assert [(table, rows) async for table, rows in database.dump()] == [(table, []) for table in TABLES]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"\\/\b\f\n\r\t', "\0\1\x1f\x7f\x80", "größe \u2028 \ufffe \U0001f600", "},{", "[1, 2.50]", "", "x" * 100_000],
+)
+async def test_a_dump_as_json_holds_the_same_records(kind: Kind, text: str) -> None:
+    document = make_export(3)
+    document["sessions"][1]["meta"] = text
+    document["events"][2] |= {"content": text, "raw_text": text, "round": -(2**63)}
+    await load_into(kind, document)
+    found: dict[str, str] = {}
+    async with kind.opened("read") as database:
+        async for table, some in database.dump_json(kind.contract.encode):
+            found[table] = found.get(table, "") + some.decode()
+    assert in_order({table: json.loads(f"[{some}]") for table, some in found.items()}) == await content(kind)
 
 
 @pytest.mark.parametrize("purpose", ["load", "simulate"])

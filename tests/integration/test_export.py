@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 
 from aetl.config import Settings
-from aetl.errors import (
-    DatabaseNotFound,
-)
+from aetl.errors import ConfigurationError, DatabaseNotFound
 from aetl.models import TableCounts
 from aetl.pipeline import export, load
 from tests.exports import in_order, make_export, write
@@ -26,6 +26,24 @@ async def test_an_export_is_what_was_loaded(tmp_path: Path, gzipped: bool) -> No
     data = (tmp_path / "copies" / name).read_bytes()
     assert name.endswith(".json.gz" if gzipped else ".json")
     assert in_order(json.loads(gzip.decompress(data) if gzipped else data)) == in_order(make_export(2500))
+
+
+@pytest.mark.parametrize("statement", ["select", "encoded"])
+async def test_sql_that_lacks_a_column_is_refused_before_an_export_is_there(tmp_path: Path, statement: str) -> None:
+    shipped = resources.files("aetl").joinpath("yaml/sql/sqlite.yaml").read_text("utf-8")
+    sql = yaml.safe_load(shipped)
+    sessions = sql["tables"]["sessions"]
+    sessions.pop("encoded")
+    sessions[statement] = {
+        "select": "SELECT id, meta FROM sessions",
+        "encoded": "SELECT json_object('id', id, 'meta', meta) FROM sessions",
+    }[statement]
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(sql, sort_keys=False))
+    write(tmp_path / "exports", 0, make_export())
+    await load(Settings(container="exports"))
+    with pytest.raises(ConfigurationError, match=f"tables/sessions/{statement} must give the schema's columns"):
+        await export(Settings(container="copies", sql=tmp_path / "own.yaml"))
+    assert list((tmp_path / "copies").iterdir()) == []
 
 
 async def test_two_exports_at_once_have_two_names(tmp_path: Path) -> None:

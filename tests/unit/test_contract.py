@@ -32,7 +32,7 @@ def judge(table: str, *records: Any, contract: Contract = CONTRACT, first: int =
     assert result.read == len(records) == len(result.rows) + len(result.rejects)
     for row, position in zip(result.rows, result.positions, strict=True):
         record = records[position - first]
-        assert contract.record(table, row) == {name: record.get(name) for name in contract.columns[table]}
+        assert json.loads(contract.encode(table, [row])) == {name: record.get(name) for name in contract.columns[table]}
     for reject in result.rejects:
         assert json.dumps(json.loads(reject.record)) == json.dumps(records[reject.position - first])
         reject.reason.encode()
@@ -189,9 +189,15 @@ def test_one_column_alone_is_a_row() -> None:
     assert Contract(schema({"a": {"type": "string"}}), "test").check(Batch("t", 0, [{"a": "x"}])).rows == [("x",)]
 
 
+@pytest.mark.parametrize("name", ["", "class", "größe", 'a "quotation"', "back\\slash", "line\nbreak"])
+def test_a_column_comes_back_under_any_name(name: str) -> None:
+    contract = Contract(schema({name: {"type": "string"}}), "test")
+    assert json.loads(contract.encode("t", [("x",)])) == {name: "x"}
+
+
 def test_booleans_come_back_as_booleans() -> None:
     contract = Contract(schema({"a": {"type": ["boolean", "null"]}, "n": {"type": "integer"}}), "test")
-    assert [contract.record("t", row) for row in ((1, 1), (0, 0), (None, 1), (True, 1))] == [
+    assert json.loads(b"[" + contract.encode("t", [(1, 1), (0, 0), (None, 1), (True, 1)]) + b"]") == [
         {"a": True, "n": 1},
         {"a": False, "n": 0},
         {"a": None, "n": 1},
