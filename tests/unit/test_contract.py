@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,11 @@ NEARLY = st.fixed_dictionaries({}, optional=dict.fromkeys((*CONTRACT.columns["ev
 def test_a_batch_gets_the_verdicts_that_its_records_get_alone(records: list[Any]) -> None:
     alone = [verdict[1:] for record in records for verdict in judge("events", record)]
     assert [verdict[1:] for verdict in judge("events", *records)] == alone
+
+
+def test_the_shipped_contract_would_pass_the_check_that_it_is_spared() -> None:
+    text = resources.files("aetl").joinpath("json/schema.json").read_text(encoding="utf-8")
+    assert Contract(json.loads(text), "json/schema.json").columns == CONTRACT.columns
 
 
 def test_a_column_that_is_not_required_may_be_missing() -> None:
