@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing, suppress
@@ -240,6 +241,9 @@ class SQLite:
             raise DatabaseInaccessible(f"the folder {folder} of the database does not exist")
         if self._path.is_dir():
             raise DatabaseInaccessible(f"the database {self._path} is a folder")
+        # SQLite would leave a file beside one that it may only read.
+        if self._path.exists() and not os.access(self._path, os.W_OK):
+            raise DatabaseInaccessible(f"the database {self._path} may not be written")
         try:
             self._lock.acquire()
         except Timeout as error:
@@ -309,6 +313,8 @@ class SQLite:
             await self._db.interrupt()  # a statement may still run in the thread when a task was cancelled
             with suppress(sqlite3.Error):  # SQLite itself rolls back when the disk is full
                 await self._db.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # or means to: it puts the file right for whoever reads it next
+                await pragma(self._db, "schema_version")
             raise
 
 

@@ -40,6 +40,9 @@ _BY_CODE: dict[int, tuple[type[DatabaseError], str]] = {
 }
 
 
+_DISK = "Check the disk, and whether a file may become that large there (ulimit -f, quota)."
+
+
 def as_aetl_error(error: sqlite3.Error | sqlite3.Warning | OSError, path: Path) -> AetlError:
     """The error of aetl's tree that says what `error` means for the database at `path`."""
     if isinstance(error, OSError):
@@ -52,6 +55,8 @@ def as_aetl_error(error: sqlite3.Error | sqlite3.Warning | OSError, path: Path) 
     kind, meaning = _BY_CODE.get(
         code & 0xFF, (DatabaseError, f"failed with {getattr(error, 'sqlite_errorname', code)}")
     )
+    if code & 0xFF == sqlite3.SQLITE_IOERR:
+        return kind(f"the database {path} {meaning} ({error})", hint=_DISK)
     told = f" ({error})" if kind in (DatabaseNotOurs, DatabaseError, DatabaseInaccessible) else ""
     return kind(f"the database {path} {meaning}{told}")
 

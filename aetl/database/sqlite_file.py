@@ -14,7 +14,7 @@ import aiosqlite
 
 from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.statements import Statements
-from aetl.errors import DatabaseDamaged, DatabaseLocked, DatabaseNotOurs
+from aetl.errors import DatabaseDamaged, DatabaseInaccessible, DatabaseLocked, DatabaseNotOurs
 
 # The application id in the file's header (https://www.sqlite.org/fileformat.html#application_id) says whose it is.
 OURS = int.from_bytes(b"aetl")
@@ -66,6 +66,8 @@ async def look(path: Path) -> AsyncIterator[aiosqlite.Connection]:
 
     Only a transaction that was killed is rolled back, since before that nobody can read.
     """
+    if not path.is_file():  # of a pipe SQLite would wait for ever
+        raise DatabaseInaccessible(f"the database {path} is not a file")
     if 0 < path.stat().st_size < _SMALLEST:  # SQLite takes it for an empty database, and would write over it
         raise DatabaseDamaged(f"the database {path} is not a SQLite database")
     is_at_rest = not any(_beside(path, suffix).exists() for suffix in ("-wal", "-journal"))
