@@ -41,7 +41,7 @@ def forms(secret: str) -> set[str]:
 
 def look_for(secret: str, arguments: list[str], env: Mapping[str, str]) -> int:
     """Runs aetl at its most talkative, finds the secret nowhere, and gives the exit code."""
-    Path("quick.yaml").write_text("retries: 0")
+    Path("quick.yaml").write_text("retries: 0\ntimeout: 5")
     done = run_aetl(*arguments, "--config", "quick.yaml", "--log-level", "DEBUG", env=env)
     everything = {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
     everything |= {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
