@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.faults.limits import files_up_to, run_limited, small_disk, without_ro
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and rights as Unix knows them")
 
+thorough = partial(pytest.param, marks=pytest.mark.thorough)
 MB = 2**20
 EXPORTS = Path("exports")
 
@@ -73,7 +75,7 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("harm", ["a pipe", "cut off", *map(thorough, sorted(HARM.keys() - {"a pipe", "cut off"}))])
 def test_what_is_no_sound_database_of_aetls_is_left_as_it_is(harm: str, loaded: dict[str, str]) -> None:
     do, told = HARM[harm]
     do(Path("local.db"))
@@ -116,7 +118,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first load", "second load"])
 @pytest.mark.parametrize("when", ["in the middle", "at the commit"])
-@pytest.mark.parametrize("limit", ["disk", "file size"])
+@pytest.mark.parametrize("limit", ["disk", thorough("file size")])
 def test_no_room_rolls_back(limit: str, when: str, is_first: bool, wide: Path, tmp_path: Path) -> None:
     exports = wide if when == "in the middle" else tmp_path / "exports"
     if when == "at the commit":

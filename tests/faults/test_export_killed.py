@@ -46,7 +46,7 @@ class Place:
         return hashlib.sha256(self.read(name)).hexdigest()
 
 
-@pytest.fixture(params=["folder", "azure"])
+@pytest.fixture(params=["folder", pytest.param("azure", marks=pytest.mark.thorough)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A container that holds one small export already; every command means it."""
     folder = tmp_path / "container"
