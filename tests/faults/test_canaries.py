@@ -40,7 +40,6 @@ def canary(request: pytest.FixtureRequest, azure_container: AzureContainer, prox
 
 FAULTS = {
     "reset": Fault("reset", after=10),
-    "silent": Fault("silence"),
     "500": Fault("answer", status=500),
     "503": Fault("answer", status=503, headers={"Retry-After": "1"}),
     "429": Fault("answer", status=429),

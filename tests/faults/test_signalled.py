@@ -1,6 +1,6 @@
 """A load that is told to end says so in one line, whatever it is doing, and leaves the tables as they were.
 
-tests/acceptance/test_interruption.py tells it while it reads; here it is told at every other stage.
+tests/acceptance/test_interruption.py tells it once, while it reads; here it is told again and again, at every stage.
 """
 
 from __future__ import annotations
@@ -26,20 +26,18 @@ STAGES = ("pipeline.load: started", "load_one {}: done")
 RARE_STAGES = ("load_one {}: started", "check: done", "read {}: done")
 
 
-def send(number: signal.Signals, process: subprocess.Popen[str], *, is_repeated: bool) -> None:
-    """Sends a signal once, or again and again until the process has ended, as impatient people do."""
-    process.send_signal(number)
+def send(number: signal.Signals, process: subprocess.Popen[str]) -> None:
+    """Sends a signal again and again until the process has ended, as impatient people do."""
     deadline = time.monotonic() + SECONDS_TO_END
-    while is_repeated and process.poll() is None and time.monotonic() < deadline:
+    while process.poll() is None and time.monotonic() < deadline:
         process.send_signal(number)
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("is_repeated", [True, pytest.param(False, marks=pytest.mark.thorough)], ids=["often", "once"])
 @pytest.mark.parametrize(("number", "exit_code", "word"), ENDINGS, ids=["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("stage", [*STAGES, *(pytest.param(each, marks=pytest.mark.thorough) for each in RARE_STAGES)])
 def test_told_to_end_at_any_stage_it_says_so_in_one_line(
-    stage: str, number: signal.Signals, exit_code: int, word: str, is_repeated: bool, before: Path, night: Night
+    stage: str, number: signal.Signals, exit_code: int, word: str, before: Path, night: Night
 ) -> None:
     lay_down(before)
     earlier, log = content_of_sound(), Path("global.log")
@@ -48,7 +46,7 @@ def test_told_to_end_at_any_stage_it_says_so_in_one_line(
     with start("load", "--container", night.folder) as load:
         wait_until(lambda: log.exists() and line in log.read_text("utf-8"))
         sent = time.monotonic()
-        send(number, load, is_repeated=is_repeated)
+        send(number, load)
         stdout, stderr = load.communicate(timeout=60)
 
     assert time.monotonic() - sent < SECONDS_TO_END
