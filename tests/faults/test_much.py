@@ -20,8 +20,9 @@ import pytest
 from aetl.config import Settings
 from aetl.container import open_container
 from tests.acceptance.command import is_sound, query, succeed
+from tests.cost import peak
 from tests.exports import FIRST_NIGHT, Record, blob_name, empty_export, make_export, write
-from tests.integration.test_memory import MB, peak
+from tests.integration.test_memory import MB
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows counts memory otherwise")
 
