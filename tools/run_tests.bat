@@ -12,7 +12,7 @@ if errorlevel 1 goto :fail
 if errorlevel 1 goto :fail
 "%ROOT%\.venv\Scripts\lint-imports.exe" --no-logo
 if errorlevel 1 goto :fail
-"%PYTHON%" -m pytest --numprocesses=auto --dist=loadgroup %*
+"%PYTHON%" -m pytest --numprocesses=auto %*
 exit /b %errorlevel%
 :fail
 exit /b %errorlevel%

@@ -8,4 +8,4 @@ cd -- "$root"
 "$python" -m ruff format --check
 "$python" -m mypy
 "$root/.venv/bin/lint-imports" --no-logo
-exec "$python" -m pytest --numprocesses=auto --dist=loadgroup "$@"
+exec "$python" -m pytest --numprocesses=auto "$@"

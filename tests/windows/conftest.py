@@ -24,16 +24,11 @@ DELIVERED = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook too
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.windows)
-            item.add_marker(pytest.mark.xdist_group("windows"))  # they share one C: and one registry
-            item.add_marker(pytest.mark.timeout(600))
-            if not wine.is_built():
-                item.add_marker(pytest.mark.skip("no rig; python -m tests.windows.build_rig builds it"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.windows)
+    item.add_marker(pytest.mark.timeout(600))
+    if not wine.is_built():
+        item.add_marker(pytest.mark.skip("no rig; python -m tests.windows.build_rig builds it"))
 
 
 @pytest.fixture(scope="session", autouse=True)
