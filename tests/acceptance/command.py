@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -47,6 +48,14 @@ def one_line(stderr: str) -> str:
     (line,) = stderr.splitlines()
     assert line.startswith("aetl: ")
     return line
+
+
+def tell_to_end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str, float]:
+    """Sends a signal to a run under way; what it writes to stdout and stderr, and the seconds that its end takes."""
+    process.send_signal(number)
+    sent = time.monotonic()
+    stdout, stderr = process.communicate(timeout=SECONDS)
+    return stdout, stderr, time.monotonic() - sent
 
 
 def start(*args: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:

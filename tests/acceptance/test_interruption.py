@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.acceptance.command import (
     one_line,
     start,
     succeed,
+    tell_to_end,
     wait_until,
 )
 from tests.azurite import AzureContainer
@@ -48,10 +48,8 @@ def interrupted(exports: Path, number: signal.Signals, *options: str) -> tuple[i
     with start("load", "--container", exports, *options) as load:
         wait_until(is_loading)
         assert load.poll() is None, "the load was over before the signal came"
-        load.send_signal(number)
-        sent = time.monotonic()
-        stdout, stderr = load.communicate(timeout=60)
-        assert time.monotonic() - sent < SECONDS_TO_END
+        stdout, stderr, seconds = tell_to_end(load, number)
+        assert seconds < SECONDS_TO_END
         return load.returncode, stdout, stderr
 
 
@@ -88,8 +86,7 @@ def test_json_tells_of_the_interruption_and_of_what_was_loaded_before(
 
     with start("load", "--container", exports, "--json") as load:
         wait_until(lambda: f"load_one {blob_name(1)}: started" in read("global.log"))
-        load.send_signal(number)
-        stdout, stderr = load.communicate(timeout=60)
+        stdout, stderr, _ = tell_to_end(load, number)
 
     assert load.returncode == exit_code
     report = json.loads(stdout)
@@ -113,11 +110,9 @@ def test_a_signal_stops_a_load_from_azure_as_soon(
 
     with start("load") as load:
         wait_until(is_loading)
-        load.send_signal(number)
-        sent = time.monotonic()
-        _, stderr = load.communicate(timeout=60)
+        _, stderr, seconds = tell_to_end(load, number)
 
-    assert time.monotonic() - sent < SECONDS_TO_END
+    assert seconds < SECONDS_TO_END
     assert load.returncode == exit_code
     assert word in one_line(stderr)
     assert content() == content(":memory:")
@@ -130,8 +125,7 @@ def read(log: str) -> str:
 def test_a_signal_while_it_still_starts_is_one_line_too(big_exports: Path) -> None:
     with start("load", "--container", big_exports) as load:
         wait_until(Path("global.log").exists)
-        load.send_signal(signal.SIGTERM)
-        _, stderr = load.communicate(timeout=60)
+        _, stderr, _ = tell_to_end(load, signal.SIGTERM)
     assert load.returncode == 143
     one_line(stderr)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from aetl.container import is_export
-from tests.acceptance.command import one_line, start, succeed, wait_until
+from tests.acceptance.command import one_line, start, succeed, tell_to_end, wait_until
 from tests.azurite import AzureContainer
 from tests.exports import encode, make_export, write
 from tests.faults.conftest import Night
@@ -117,10 +117,8 @@ def test_told_to_end_an_export_leaves_nothing(
     before, log = place.names(), Path("global.log")
     with start("export") as process:
         wait_until(lambda: log.exists() and "pipeline.document: started" in log.read_text("utf-8"))
-        process.send_signal(number)
-        sent = time.monotonic()
-        stdout, stderr = process.communicate(timeout=60)
-    assert time.monotonic() - sent < SECONDS_TO_END
+        stdout, stderr, seconds = tell_to_end(process, number)
+    assert seconds < SECONDS_TO_END
     assert process.returncode == exit_code
     assert word in one_line(stderr)
     assert stdout == ""

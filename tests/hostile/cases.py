@@ -115,3 +115,6 @@ def _place(reject: str) -> Place:
     table, _, rest = reject.partition("[")
     position, _, pointer = rest.partition("]")
     return table, int(position), pointer
+
+
+WHOLE = document_of(arrays_of(GOOD))

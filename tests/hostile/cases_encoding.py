@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tests.exports import TABLES, event, session
 from tests.hostile.cases import (
     GOOD,
+    WHOLE,
     Case,
     accepted,
     arrays_of,
@@ -19,7 +20,6 @@ from tests.hostile.cases import (
     with_records,
 )
 
-WHOLE = document_of(arrays_of(GOOD))
 BOM = b"\xef\xbb\xbf"
 
 

@@ -8,9 +8,8 @@ import lzma
 import zlib
 from collections.abc import Iterator
 
-from tests.hostile.cases import GOOD, Case, arrays_of, document_of
+from tests.hostile.cases import WHOLE, Case
 
-WHOLE = document_of(arrays_of(GOOD))
 PACKED = gzip.compress(WHOLE, mtime=0)
 
 

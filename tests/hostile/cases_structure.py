@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tests.exports import TABLES, session
 from tests.hostile.cases import (
     GOOD,
+    WHOLE,
     Case,
     arrays_of,
     document_of,
@@ -18,7 +19,6 @@ from tests.hostile.cases import (
     with_record,
 )
 
-WHOLE = document_of(arrays_of(GOOD))
 DEEP = 100_000
 
 
