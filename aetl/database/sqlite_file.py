@@ -140,7 +140,7 @@ async def in_memory(statements: Statements) -> AsyncIterator[aiosqlite.Connectio
                 await connection.execute(statement)
         yield connection
     finally:
-        await connection.close()
+        await close(connection)
 
 
 async def tables_of(connection: aiosqlite.Connection) -> set[str]:
