@@ -1,8 +1,4 @@
-"""Much of everything: many exports, long ones, large records. The memory has a bound, whatever comes.
-
-An export of 2 GB is scaled to 300 MB here: what memory an export takes does not depend on its size, which
-tests/integration/test_memory.py holds, and 2 GB take a minute to write, and another to load.
-"""
+"""Much of everything: many exports, long ones, large records. The memory has a bound, whatever comes."""
 
 from __future__ import annotations
 
@@ -72,20 +68,18 @@ def test_a_record_of_many_megabytes(size: int) -> None:
 
 
 @pytest.mark.thorough
-def test_a_long_export() -> None:
-    document = make_export(100, events=10)
-    for each in document["events"]:
-        each["content"] = each["raw_text"] = "What is said here is as long as what people write. " * 4
+def test_an_export_of_two_gigabytes() -> None:
+    text = "What is said here is as long as what people write. " * 18
+    document = make_export(1, events=1_000)
+    templates = [
+        json.dumps(each | {"id": f"%d {each['id']}", "content": text, "raw_text": text}) for each in document["events"]
+    ]
+    events = (template % part for part in range(1_000) for template in templates)
 
-    def events() -> Iterable[str]:
-        for part in range(550):
-            for each in document["events"]:
-                yield json.dumps(each | {"id": f"{part} {each['id']}", "session_id": "s0"})
-
-    path = write_array("events", events(), sessions=document["sessions"][:1])
-    assert path.stat().st_size > 300 * MB
+    path = write_array("events", events, sessions=document["sessions"])
+    assert path.stat().st_size > 2_000 * MB
     assert peak(_LOAD, EXPORTS) < SQLITES_OWN
-    assert query("SELECT count(*) FROM events") == [(550_000,)]
+    assert query("SELECT count(*), count(DISTINCT id) FROM events") == [(1_000_000, 1_000_000)]
 
 
 @pytest.mark.parametrize("count", [50, pytest.param(1_000, marks=pytest.mark.thorough)])
