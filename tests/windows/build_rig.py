@@ -32,6 +32,8 @@ PYTHON = wine.PREFIX / "drive_c/Python311"
 FOR_WINDOWS = ("colorama", "tzdata", "hatchling>=1.25")
 FOR_TESTS = ("pytest>=9", "pytest-asyncio>=1.3", "pytest-timeout>=2.4", "hypothesis>=6.140")
 
+WAKEUPS = Path(__file__).with_name("wakeups.py")
+
 # Programs of Windows that some tests replace, which wine has to be told of.
 STOOD_IN = ("icacls.exe", "net.exe", "schtasks.exe")
 
@@ -93,6 +95,7 @@ def put_python() -> None:
     (PYTHON / "python311.zip").unlink()
     for package in ("venv", "ensurepip"):
         shutil.copytree(_linux_library() / package, library / package, dirs_exist_ok=True)
+    shutil.copy(WAKEUPS, library / "sitecustomize.py")
     launchers = library / "venv/scripts/nt"
     launchers.mkdir(exist_ok=True)
     for name in ("python.exe", "pythonw.exe"):
@@ -166,7 +169,7 @@ def _linux_library() -> Path:
 
 
 def _own_files() -> list[Path]:
-    return [Path(__file__), Path(__file__).with_name("forwarder.py")]
+    return [Path(__file__), Path(__file__).with_name("forwarder.py"), WAKEUPS]
 
 
 def _digest(*parts: str) -> str:

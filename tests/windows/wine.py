@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 RIG = ROOT / ".wine-rig"
@@ -42,20 +43,25 @@ class Done:
         return f"exit code {self.code}\n{self.stdout}{self.stderr}"
 
 
+class Started(subprocess.Popen[bytes]):
+    """A program in a process group of its own, all of it killed where the block that waits for it ends in an error."""
+
+    def __exit__(self, *exception: Any) -> None:
+        if exception[0] is not None and self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        super().__exit__(*exception)
+
+
 def run(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, seconds: float = SECONDS) -> Done:
     """Runs a program to its end; one that takes longer is killed with all it started, and TimeoutExpired raised."""
     with start(*command, cwd=cwd, env=env) as process:
-        try:
-            out, err = process.communicate(timeout=seconds)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+        out, err = process.communicate(timeout=seconds)
     return Done(process.returncode, out, err)
 
 
-def start(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Started:
     """Starts a program in a process group of its own. Its streams are pipes: with a file Python would not start."""
-    return subprocess.Popen(
+    return Started(
         ["wine", *command],
         cwd=cwd,
         env=environment(env),
