@@ -15,14 +15,14 @@ from pathlib import Path
 import orjson
 from azure.storage.blob import ContainerClient
 
-from tools.benchmark.reference import COLUMNS, INSERT, create
+from tools.benchmark.reference import COLUMNS, INSERT, connect
 
 
 def main(blob: str, database: Path) -> None:
     url, sas = os.environ["CHAT_DB_CONTAINER_URL"], os.environ["CHAT_DB_CONTAINER_SAS_TOKEN"]
     with ContainerClient.from_container_url(url, sas) as container:
         document = orjson.loads(container.download_blob(blob).readall())
-    connection = create(database)
+    connection = connect(database)
     connection.execute("BEGIN")
     for table, statement in INSERT.items():
         connection.executemany(statement, map(itemgetter(*COLUMNS[table]), document[table]))

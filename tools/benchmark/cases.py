@@ -62,6 +62,7 @@ class Cases:
             self._load("gzip", "aetl load from .json.gz in Azurite, new database", self._azurite(content, gz=True)),
             self._load("again", "aetl load of the same under a new ETag", self._azurite(content), before=content),
             self._increment(night),
+            self._floor(night),
             *([self._tenth()] if self.is_large else []),
             self._by_hand(),
             self._export(),
@@ -77,11 +78,28 @@ class Cases:
         return Case(
             "limit",
             "LIMIT: sqlite3 executemany of ready tuples",
-            lambda folder: _module("limit", str(self._file()), str(folder / "local.db")),
+            lambda folder: _module("limit", str(self._file(self.content)), str(folder / "local.db")),
             lambda folder, _: check_rows(folder / "local.db", self.content),
             rows=self.content.all_rows,
-            seconds=lambda measured: float(json.loads(measured.output.read_bytes())["seconds"]),
+            seconds=_seconds_told,
         )
+
+    def _floor(self, night: Content) -> Case:
+        before = self.content.times(10)
+
+        def prepare(folder: Path) -> Command:
+            shutil.copyfile(self.supplies.loaded(before), folder / "local.db")
+            return _module("limit", str(self._file(night)), str(folder / "local.db"))
+
+        case = Case(
+            "floor",
+            "sqlite3 executemany of the same 1 % into the same database",
+            prepare,
+            lambda folder, _: check_rows(folder / "local.db", before, night),
+            rows=night.all_rows,
+            seconds=_seconds_told,
+        )
+        return _named_if(case, self.is_large)
 
     def _load(
         self,
@@ -186,14 +204,18 @@ class Cases:
         title = f"aetl load, nothing new, {blobs:,} blobs in a folder"
         return self._quick("nothing-new", title, prepare, "Nothing new.")
 
-    def _file(self) -> Path:
-        return self.supplies.folder(self.content) / NAME
+    def _file(self, content: Content) -> Path:
+        return self.supplies.folder(content) / NAME
 
     def _azurite(self, content: Content, *, gz: bool = False) -> Callable[[], Mapping[str, str]]:
         return lambda: self.supplies.variables(content, compressed=gz)
 
     def _folder(self, content: Content) -> Callable[[], Mapping[str, str]]:
         return lambda: {"CHAT_DB_CONTAINER_URL": str(self.supplies.folder(content))}
+
+
+def _seconds_told(measured: Measured) -> float:
+    return float(json.loads(measured.output.read_bytes())["seconds"])
 
 
 def _named_if(case: Case, is_left_out: bool) -> Case:

@@ -1,4 +1,4 @@
-"""LIMIT: a process that has every row as a ready tuple and only runs executemany into a new file.
+"""LIMIT: a process that has every row as a ready tuple and only runs executemany into a new file, or one with rows.
 
     python -m tools.benchmark.limit EXPORT DATABASE
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from tools.benchmark.reference import COLUMNS, INSERT, create
+from tools.benchmark.reference import COLUMNS, INSERT, connect
 
 
 def read_rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -31,7 +31,7 @@ def read_rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 def main(export: Path, database: Path) -> None:
     rows = read_rows(export)
-    connection = create(database)
+    connection = connect(database)
     gc.collect()
     gc.freeze()
     began = time.perf_counter()

@@ -42,8 +42,9 @@ INSERT = {
 SELECT = {table: f"SELECT {', '.join(columns)} FROM {table}" for table, columns in COLUMNS.items()}
 
 
-def create(path: Path) -> sqlite3.Connection:
-    """A new file with these tables and the settings of issue 5's LIMIT; transactions are the caller's."""
+def connect(path: Path) -> sqlite3.Connection:
+    """A file, new or with these tables, and the settings of issue 5's LIMIT; transactions are the caller's."""
+    is_new = not path.exists()
     connection = sqlite3.connect(path, isolation_level=None)
     for setting in (
         "page_size = 4096",
@@ -53,5 +54,6 @@ def create(path: Path) -> sqlite3.Connection:
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {setting}")
-    connection.executescript(CREATE)
+    if is_new:
+        connection.executescript(CREATE)
     return connection
