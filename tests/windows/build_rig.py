@@ -32,8 +32,6 @@ PYTHON = wine.PREFIX / "drive_c/Python311"
 FOR_WINDOWS = ("colorama", "tzdata", "hatchling>=1.25")
 FOR_TESTS = ("pytest>=9", "pytest-asyncio>=1.3", "pytest-timeout>=2.4", "hypothesis>=6.140")
 
-WAKEUPS = Path(__file__).with_name("wakeups.py")
-
 # Programs of Windows that some tests replace, which wine has to be told of.
 STOOD_IN = ("icacls.exe", "net.exe", "schtasks.exe")
 
@@ -95,7 +93,7 @@ def put_python() -> None:
     (PYTHON / "python311.zip").unlink()
     for package in ("venv", "ensurepip"):
         shutil.copytree(_linux_library() / package, library / package, dirs_exist_ok=True)
-    shutil.copy(WAKEUPS, library / "sitecustomize.py")
+    _keep_the_event_loop_awake(library)
     launchers = library / "venv/scripts/nt"
     launchers.mkdir(exist_ok=True)
     for name in ("python.exe", "pythonw.exe"):
@@ -168,8 +166,23 @@ def _linux_library() -> Path:
     raise CannotBuild("there is no Python 3.11 with venv and ensurepip to take these from")
 
 
+def _keep_the_event_loop_awake(library: Path) -> None:
+    """Lets a ProactorEventLoop look for itself every tenth of a second.
+
+    wine 8.0 now and then loses the completion of a receive on the socket pair by which other threads wake the loop,
+    which then waits for ever: forty lines of asyncio without aetl show it within some thousand calls of
+    asyncio.to_thread while the machine is busy, and never with a SelectorEventLoop. Windows has no such defect.
+    """
+    wait = "GetQueuedCompletionStatus(self._iocp, ms)"
+    module = Path("asyncio/windows_events.py")
+    source = _text(_linux_library() / module)
+    if source.count(wait) != 1:
+        raise CannotBuild(f"{module} is not as it was known")
+    (library / module).write_text(source.replace(wait, wait.replace("ms", "min(ms, 100)")), encoding="utf-8")
+
+
 def _own_files() -> list[Path]:
-    return [Path(__file__), Path(__file__).with_name("forwarder.py"), WAKEUPS]
+    return [Path(__file__), Path(__file__).with_name("forwarder.py")]
 
 
 def _digest(*parts: str) -> str:
