@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from aetl.config import path_of
 from aetl.database import Purpose
+from aetl.database.ledger import named_in_ledger, report
 from aetl.database.sqlite_check import examine
 from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.sqlite_file import (
@@ -33,7 +34,8 @@ from aetl.database.sqlite_file import (
     remove_simulation,
 )
 from aetl.database.sqlite_load import SQLiteLoad
-from aetl.database.statements import Statements, read_statements
+from aetl.database.sqlite_statements import Statements, read_table
+from aetl.database.statements import read_statements
 from aetl.errors import (
     ConfigurationError,
     DatabaseInaccessible,
@@ -41,7 +43,7 @@ from aetl.errors import (
     DatabaseNotFound,
     LoadRunning,
 )
-from aetl.models import Export, Finding, LoadReport, Reject, Row, TableCounts
+from aetl.models import Export, Finding, LoadReport, Reject, Row
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str
     path = path_of(url, "sqlite")
     if path in (Path(), Path(":memory:")):
         raise ConfigurationError("the database must be a file", hint="Name one with --database, such as local.db.")
-    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql))
+    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql, read_table))
 
 
 class SQLite:
@@ -136,7 +138,7 @@ class SQLite:
 
     async def _begin(self, export: Export) -> SQLiteLoad:
         await self._migrate(with_indexes=not self._is_new)
-        named = _named(export)
+        named = named_in_ledger(export)
         ((is_older,),) = await self._db.execute_fetchall(self._statements.ledger["is_older"], named)
         await self._db.execute(self._statements.ledger["forget_failures"], named)
         load_id = (await self._db.execute(self._statements.ledger["begin"], named)).lastrowid
@@ -218,7 +220,7 @@ class SQLite:
             return []
         with sqlite_errors(self._path):
             rows = await self._db.execute_fetchall(self._statements.ledger["history"], {"most": most})
-        return [_report(row) for row in rows]
+        return [report(row) for row in rows]
 
     async def last_success(self) -> datetime | None:
         if self._is_new:
@@ -330,32 +332,3 @@ async def _patiently(connection: aiosqlite.Connection, statement: str) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > until:
                 raise
         await asyncio.sleep(0.05)
-
-
-def _sortable(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _named(export: Export) -> dict[str, str]:
-    """An export as the ledger's statements name it."""
-    return {
-        "blob": export.name,
-        "etag": export.etag,
-        "created": _sortable(export.created),
-        "started_at": _sortable(datetime.now(UTC)),
-    }
-
-
-def _report(row: sqlite3.Row) -> LoadReport:
-    load_id, blob, etag, status, finished_at, seconds, size, tables, error = row
-    return LoadReport(
-        blob,
-        etag,
-        status,
-        load_id,
-        size or 0,
-        seconds or 0.0,
-        {name: TableCounts(**counts) for name, counts in json.loads(tables or "{}").items()},
-        datetime.fromisoformat(finished_at) if finished_at else None,
-        error,
-    )

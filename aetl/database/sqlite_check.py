@@ -13,7 +13,7 @@ import aiosqlite
 
 from aetl.database.sqlite_errors import as_aetl_error
 from aetl.database.sqlite_file import in_memory, tables_of
-from aetl.database.statements import Statements
+from aetl.database.sqlite_statements import Statements
 from aetl.models import Finding
 
 _PLACE = re.compile(r"\?\d+")

@@ -13,7 +13,7 @@ from typing import Any
 import aiosqlite
 
 from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.statements import Statements
+from aetl.database.sqlite_statements import Statements
 from aetl.errors import DatabaseDamaged, DatabaseInaccessible, DatabaseLocked, DatabaseNotOurs
 
 # The application id in the file's header (https://www.sqlite.org/fileformat.html#application_id) says whose it is.

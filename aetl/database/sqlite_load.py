@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import operator
 import pickle
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import aiosqlite
 
+from aetl.database.ledger import finished, rejected
+from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
 from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.statements import Statements
+from aetl.database.sqlite_statements import Statements
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
 
 _MOST_MISSES = 3
@@ -107,34 +107,14 @@ class SQLiteLoad:
         return outcomes
 
     async def finish(self, report: LoadReport) -> None:
-        tables = {name: asdict(counts) for name, counts in report.tables.items()}
-        parameters = {
-            "load_id": self.load_id,
-            "status": report.status,
-            "finished_at": datetime.now(UTC).isoformat(timespec="microseconds"),
-            "seconds": report.seconds,
-            "bytes": report.bytes,
-            "tables": json.dumps(tables),
-            "error": report.error,
-        }
         with sqlite_errors(self._path):
-            await self._connection.execute(self._statements.ledger["finish"], parameters)
+            await self._connection.execute(self._statements.ledger["finish"], finished(self.load_id, report))
         self.is_finished = True
 
     async def keep_rejects(self, rejects: Sequence[Reject]) -> None:
         """Keeps rejects beside the ledger."""
         if rejects:
-            rows = [
-                {
-                    "load_id": self.load_id,
-                    "table_name": reject.table,
-                    "position": reject.position,
-                    "pointer": reject.pointer,
-                    "reason": reject.reason,
-                    "record": reject.record,
-                }
-                for reject in rejects
-            ]
+            rows = [rejected(self.load_id, reject) for reject in rejects]
             await self._connection.executemany(self._statements.ledger["reject"], rows)
             self._accounted = self._connection.total_changes
 
@@ -257,19 +237,15 @@ class SQLiteLoad:
         for place, query in self._statements.tables[name].parents.items():
             ((exists,),) = await self._connection.execute_fetchall(query, (row[place],))
             if not exists:
-                column = self._columns[name][place]
-                return self._reject(name, row, position, f"/{column}", f"{_shown(row[place])} refers to no record")
+                return reject_orphan(name, self._columns[name], row, position, self._columns[name][place])
         return self._reject(name, row, position, "", "refers to a record that does not exist")
 
     def _pointer(self, name: str, row: Row, error: Exception) -> str:
         """Where in a record that lies which could not be written, if the error tells."""
-        if isinstance(error, UnicodeEncodeError) and error.object in row:
-            return f"/{self._columns[name][row.index(error.object)]}"
-        return ""
+        return pointer_to(error, self._columns[name], row) if isinstance(error, UnicodeEncodeError) else ""
 
     def _reject(self, name: str, row: Row, position: int, pointer: str, reason: str) -> Reject:
-        record = json.dumps(dict(zip(self._columns[name], row, strict=True)))
-        return Reject(name, position, pointer, reason, record)
+        return reject_row(name, self._columns[name], row, position, pointer, reason)
 
 
 def _reason(error: Exception) -> str:
@@ -277,14 +253,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OverflowError):
         return "a number without a fraction is beyond 64 bits"
     if isinstance(error, UnicodeEncodeError):
-        return "holds half of a surrogate pair, which is no Unicode text"
+        return NO_UNICODE
     return str(error)
-
-
-def _shown(value: object, most: int = 200) -> str:
-    """A value as a message can hold it: a reference may be many megabytes long."""
-    text = repr(value)
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 def _unpickled(waiting: IO[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[int]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,16 @@ import pytest
 import yaml
 
 from aetl.contract import Contract
-from aetl.database.statements import read_statements
+from aetl.database import sqlite_statements, statements
 from aetl.errors import ConfigurationError
 
+Statements = sqlite_statements.Statements
 COLUMNS = Contract.read().columns
 SHIPPED: dict[str, Any] = yaml.safe_load(resources.files("aetl").joinpath("yaml/sql/sqlite.yaml").read_text("utf-8"))
+
+
+def read_statements(path: Path | None = None, columns: Mapping[str, Sequence[str]] = COLUMNS) -> Statements:
+    return statements.read_statements("sqlite", columns, path, sqlite_statements.read_table)
 
 
 def with_change(tmp_path: Path, change: Callable[[Any], object]) -> Path:
@@ -28,10 +33,10 @@ def with_change(tmp_path: Path, change: Callable[[Any], object]) -> Path:
 
 
 def test_the_shipped_file_and_the_shipped_contract_agree() -> None:
-    statements = read_statements("sqlite", COLUMNS)
-    assert list(statements.tables) == ["sessions", "events", "event_parents"]
-    assert statements.source == "yaml/sql/sqlite.yaml"
-    assert {name: len(table.indexes) for name, table in statements.tables.items()} == {
+    found = read_statements()
+    assert list(found.tables) == ["sessions", "events", "event_parents"]
+    assert found.source == "yaml/sql/sqlite.yaml"
+    assert {name: len(table.indexes) for name, table in found.tables.items()} == {
         "sessions": 0,
         "events": 2,
         "event_parents": 0,
@@ -39,24 +44,24 @@ def test_the_shipped_file_and_the_shipped_contract_agree() -> None:
 
 
 def test_a_copy_of_it_is_the_same(tmp_path: Path) -> None:
-    own = read_statements("sqlite", COLUMNS, with_change(tmp_path, lambda content: None))
-    shipped = read_statements("sqlite", COLUMNS)
+    own = read_statements(with_change(tmp_path, lambda content: None))
+    shipped = read_statements()
     assert (own.tables, own.ledger, own.ledger_create) == (shipped.tables, shipped.ledger, shipped.ledger_create)
 
 
 def test_names_become_places_in_the_row() -> None:
-    statements = read_statements("sqlite", {**COLUMNS, "sessions": ("meta", "id", "started_at")})
-    assert "VALUES (?2, ?3, ?1)" in statements.tables["sessions"].insert
-    assert statements.tables["sessions"].key == (1,)
-    assert statements.tables["events"].parents == {2: "SELECT EXISTS (SELECT 1 FROM sessions WHERE id = ?1)"}
+    found = read_statements(columns={**COLUMNS, "sessions": ("meta", "id", "started_at")})
+    assert "VALUES (?2, ?3, ?1)" in found.tables["sessions"].insert
+    assert found.tables["sessions"].key == (1,)
+    assert found.tables["events"].parents == {2: "SELECT EXISTS (SELECT 1 FROM sessions WHERE id = ?1)"}
 
 
 def test_what_only_looks_like_a_name_stays(tmp_path: Path) -> None:
     def change(content: Any) -> None:
         content["tables"]["sessions"]["insert"] = "SELECT '12:30', '%H:%M', x::text, :id, :started_at, :meta, :id"
 
-    statements = read_statements("sqlite", COLUMNS, with_change(tmp_path, change))
-    assert statements.tables["sessions"].insert == "SELECT '12:30', '%H:%M', x::text, ?1, ?2, ?3, ?1"
+    found = read_statements(with_change(tmp_path, change))
+    assert found.tables["sessions"].insert == "SELECT '12:30', '%H:%M', x::text, ?1, ?2, ?3, ?1"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_place(
     tmp_path: Path, change: Callable[[Any], object], message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        read_statements("sqlite", COLUMNS, with_change(tmp_path, change))
+        read_statements(with_change(tmp_path, change))
     assert message in str(caught.value)
     assert "own.yaml" in str(caught.value)
 
@@ -112,4 +117,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=rf"own\.yaml {message}"):
-        read_statements("sqlite", COLUMNS, path)
+        read_statements(path)
