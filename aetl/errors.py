@@ -17,6 +17,7 @@ AetlError                       1   unexpected failure
  |   +- DatabaseDamaged             corrupt, or no database at all
  |   +- DatabaseNotOurs             it belongs to somebody else, or has other tables
  |   +- DatabaseInaccessible        it cannot be opened or written
+ |   +- DatabaseConflict            another transaction came between: the load is tried again
  +- ContractError               6   the export breaks the contract
  |   +- ExportMalformed             it is not one JSON object with the contract's arrays
  |   +- RejectsExceeded             more rejects than --max-rejects allows
@@ -154,6 +155,12 @@ class DatabaseInaccessible(DatabaseError):
     """The database cannot be opened, read or written."""
 
     hint = "Check that the folder exists and that this account may write to it and to the file."
+
+
+class DatabaseConflict(DatabaseError):
+    """Another program's transaction came between, and the database let that one go first."""
+
+    hint = "Run again; the load was rolled back."
 
 
 class ContractError(AetlError):

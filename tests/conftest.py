@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import postgresql as server
 from tests.azurite import AzureContainer, Azurite, running
+from tests.postgresql import PostgreSQLServer
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "integration", "acceptance", "hostile", "faults")
@@ -64,7 +66,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(autouse=True)
 def _away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches the container of whoever runs it, and none leaves a file in the repository."""
-    for variable in ("CHAT_DB_CONTAINER_URL", "CHAT_DB_CONTAINER_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING"):
+    for variable in (
+        "CHAT_DB_CONTAINER_URL",
+        "CHAT_DB_CONTAINER_SAS_TOKEN",
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "CHAT_DB_URL",
+    ):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -79,6 +86,12 @@ def azurite() -> Iterator[Azurite]:
 def azure_container(azurite: Azurite) -> Iterator[AzureContainer]:
     with azurite.new_container() as container:
         yield container
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    with server.running() as running_server:
+        yield running_server
 
 
 @pytest.fixture(scope="session")

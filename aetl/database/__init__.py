@@ -17,7 +17,11 @@ Purpose = Literal["read", "check", "load", "simulate"]
 """What a database is opened for: reading and checking never create or change it, and checking also opens one that is
 not there yet; a simulation only takes one of its own."""
 
-_MODULES = {"sqlite": "aetl.database.sqlite"}
+_MODULES = {
+    "sqlite": "aetl.database.sqlite",
+    "postgresql": "aetl.database.postgresql",
+    "postgres": "aetl.database.postgresql",
+}
 """URL scheme -> module with a function `open_database(url, purpose, columns, sql)`."""
 
 

@@ -18,6 +18,30 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "good": {"type": ["boolean", "null"]},
     },
 }
+POSTGRESQL_CREATE = {
+    "nodes": "CREATE TABLE nodes (id bigint NOT NULL, above bigint, label text NOT NULL)",
+    "values": """CREATE TABLE "values" (
+        node bigint NOT NULL, name text NOT NULL, amount double precision NOT NULL, good boolean
+    )""",
+}
+POSTGRESQL_KEYS = {
+    "nodes": [
+        "ALTER TABLE nodes ADD PRIMARY KEY (id)",
+        "ALTER TABLE nodes ADD FOREIGN KEY (above) REFERENCES nodes (id)",
+        "ALTER TABLE nodes ADD CONSTRAINT label_is_good CHECK (label <> 'bad')",
+    ],
+    "values": [
+        'ALTER TABLE "values" ADD PRIMARY KEY (node, name)',
+        'ALTER TABLE "values" ADD FOREIGN KEY (node) REFERENCES nodes (id)',
+        'ALTER TABLE "values" ADD CONSTRAINT amount_is_positive CHECK (amount >= 0)',
+    ],
+}
+POSTGRESQL_STAGE = {
+    "nodes": "CREATE TEMPORARY TABLE _aetl_nodes (position bigint, id bigint, above bigint, label text) ON COMMIT DROP",
+    "values": """CREATE TEMPORARY TABLE _aetl_values (
+        position bigint, node bigint, name text, amount double precision, good boolean
+    ) ON COMMIT DROP""",
+}
 KEYS = {"nodes": ["id"], "values": ["node", "name"]}
 CREATE = {
     "nodes": """CREATE TABLE IF NOT EXISTS nodes (
@@ -65,10 +89,10 @@ def write_schema(folder: Path) -> Path:
     return path
 
 
-def write_sql(folder: Path, **changes: Any) -> Path:
-    """The SQL file for SQLite; `changes` replace what stands in the entry of the table nodes."""
-    shipped = yaml.safe_load(resources.files("aetl").joinpath("yaml/sql/sqlite.yaml").read_text("utf-8"))
-    tables = {name: _table(name) for name in COLUMNS}
+def write_sql(folder: Path, dialect: str = "sqlite", **changes: Any) -> Path:
+    """The SQL file; `changes` replace what stands in the entry of the table nodes."""
+    shipped = yaml.safe_load(resources.files("aetl").joinpath(f"yaml/sql/{dialect}.yaml").read_text("utf-8"))
+    tables = {name: {"sqlite": _table, "postgresql": _postgresql_table}[dialect](name) for name in COLUMNS}
     tables["nodes"] |= changes
     path = folder / "own.yaml"
     path.write_text(yaml.safe_dump({"tables": tables, "ledger": shipped["ledger"]}, sort_keys=False))
@@ -90,4 +114,48 @@ def _table(name: str) -> dict[str, Any]:
         "select": f'SELECT {", ".join(columns)} FROM "{name}"',
         "truncate": f'DELETE FROM "{name}"',
         "parents": PARENTS[name],
+    }
+
+
+def _postgresql_table(name: str) -> dict[str, Any]:
+    columns, key = list(COLUMNS[name]), ", ".join(KEYS[name])
+    rest = [column for column in columns if column not in KEYS[name]]
+    both, staging = ", ".join(columns), f"_aetl_{name}"
+
+    def row(of: str) -> str:
+        return f"({', '.join(f'{of}.{column}' for column in rest)})"
+
+    insert = f'INSERT INTO "{name}" AS old ({both}) SELECT {both} FROM {staging} ORDER BY position'
+    changes = ", ".join(f"{each} = excluded.{each}" for each in rest)
+    lags = ", ".join(f"lag({column}) OVER versions" for column in rest)
+    column, target = ("above", "nodes") if name == "nodes" else ("node", "nodes")
+    keep = f"DELETE FROM {staging} WHERE position NOT IN (SELECT {{}}(position) FROM {staging} GROUP BY {key})"
+    return {
+        "key": KEYS[name],
+        "create": POSTGRESQL_CREATE[name],
+        "keys": POSTGRESQL_KEYS[name],
+        "stage": POSTGRESQL_STAGE[name],
+        "upsert": f"""{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}
+            WHERE {row("old")} IS DISTINCT FROM {row("excluded")}""",
+        "insert": f"{insert} ON CONFLICT ({key}) DO NOTHING",
+        "versions": {
+            "changed": f"""SELECT count(*) FROM (
+                SELECT row_number() OVER versions AS version, ({", ".join(rest)}) IS DISTINCT FROM ({lags}) AS differs
+                FROM {staging} WINDOW versions AS (PARTITION BY {key} ORDER BY position)
+            ) AS each WHERE version > 1 AND differs""",
+            "keep_first": keep.format("min"),
+            "keep_last": keep.format("max"),
+        },
+        "restage": f"""INSERT INTO {staging} (position, {both})
+            SELECT row_number() OVER (ORDER BY ctid) - 1, {both} FROM "{name}" """,
+        "staged": f"SELECT * FROM {staging} ORDER BY position",
+        "clear": f"TRUNCATE {staging}",
+        "parents": {
+            column: f"DELETE FROM {staging} AS new WHERE {column} IS NOT NULL AND NOT EXISTS"
+            f" (SELECT 1 FROM {target} WHERE id = new.{column})"
+            + f" AND NOT EXISTS (SELECT 1 FROM {staging} WHERE id = new.{column})" * (name == target)
+            + " RETURNING *"
+        },
+        "select": f'SELECT {both} FROM "{name}"',
+        "truncate": f'TRUNCATE "{name}" CASCADE',
     }

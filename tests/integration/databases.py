@@ -6,14 +6,27 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aetl.contract import Contract
 from aetl.database import Database, Purpose, open_database
 from aetl.models import Export, LoadReport, Reject, TableCounts
 from tests.exports import Document, checked, in_order, listed
+from tests.postgresql import PostgreSQLServer
+
+DIALECTS = ("sqlite", "postgresql")
+Difference = Literal["no NUL", "large numbers", "rings"]
+DIFFERENCES: dict[tuple[str, Difference], str] = {
+    ("postgresql", "no NUL"): "PostgreSQL keeps no U+0000 in a text: such a record is a reject",
+    (
+        "postgresql",
+        "large numbers",
+    ): "SQLite knows whole numbers of 64 bits, PostgreSQL's double takes larger ones",
+    ("postgresql", "rings"): "PostgreSQL looks at references when a table's records are all in, so a ring is whole",
+}
+"""Where one database differs from what the suite says of all, and why."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +36,17 @@ class Kind:
     url: str
     query: Callable[[str], list[tuple[Any, ...]]]
     """Runs a statement behind aetl's back."""
+    dialect: str = "sqlite"
     contract: Contract = field(default_factory=Contract.read)
     sql: Path | None = None
+
+    def differs(self, how: Difference) -> bool:
+        return (self.dialect, how) in DIFFERENCES
+
+    @property
+    def simulated(self) -> Kind:
+        """Where a simulation in this database leaves its tables."""
+        return replace(self, url=f"{self.url}?search_path=aetl_simulation") if self.dialect == "postgresql" else self
 
     def opened(self, purpose: Purpose = "load") -> AbstractAsyncContextManager[Database]:
         return open_database(self.url, purpose, self.contract.columns, self.sql)
@@ -39,6 +61,10 @@ def sqlite_kind(path: Path) -> Kind:
             return connection.execute(statement).fetchall()
 
     return Kind(str(path), query)
+
+
+def postgresql_kind(server: PostgreSQLServer, database: str) -> Kind:
+    return Kind(server.url(database), lambda statement: server.query(statement, database), "postgresql")
 
 
 @dataclass(frozen=True)

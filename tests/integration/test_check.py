@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,9 +209,7 @@ async def test_a_schema_file_that_cannot_be_used_ends_it(tmp_path: Path) -> None
         ({"upsert": 3}, "database", "tables/nodes/upsert must be a text"),
     ],
 )
-async def test_a_broken_sql_file_is_told(
-    tmp_path: Path, changes: dict[str, object], subject: str, message: str
-) -> None:
+async def test_a_broken_sql_file_is_told(tmp_path: Path, changes: dict[str, Any], subject: str, message: str) -> None:
     (tmp_path / "exports").mkdir()
     settings = Settings(container="exports", schema=write_schema(tmp_path), sql=write_sql(tmp_path, **changes))
     ((level, about, said),) = await bad(settings)

@@ -16,7 +16,7 @@ from aetl.contract import Contract
 from aetl.models import TableCounts
 from tests.exports import in_order, listed
 from tests.integration.custom import node, value, write_schema, write_sql
-from tests.integration.databases import Kind, content, load_into, sqlite_kind
+from tests.integration.databases import Kind, content, load_into
 
 GOOD = {
     "nodes": [node(1), node(2, 1), node(3, 2)],
@@ -24,10 +24,25 @@ GOOD = {
 }
 
 
+# A database's own words.
+REASONS = {
+    "sqlite": {
+        "CHECK constraint failed: label <> 'bad'",
+        "NOT NULL constraint failed: values.amount",
+        "CHECK constraint failed: amount >= 0",
+    },
+    "postgresql": {
+        'new row for relation "nodes" violates check constraint "label_is_good"',
+        'null value in column "amount" of relation "values" violates not-null constraint',
+        'new row for relation "values" violates check constraint "amount_is_positive"',
+    },
+}
+
+
 @pytest.fixture
-def kind(tmp_path: Path) -> Kind:
+def kind(kind: Kind, tmp_path: Path) -> Kind:
     contract = Contract.read(write_schema(tmp_path))
-    return replace(sqlite_kind(tmp_path / "own.db"), contract=contract, sql=write_sql(tmp_path))
+    return replace(kind, contract=contract, sql=write_sql(tmp_path, kind.dialect))
 
 
 async def test_every_type_of_column_comes_back_as_it_was(kind: Kind) -> None:
@@ -48,11 +63,7 @@ async def test_what_breaks_a_constraint_is_rejected_with_its_position(kind: Kind
     }
     loaded = await load_into(kind, document, listed(2), at_once=at_once)
     assert loaded.places == kind.rejects() == [("nodes", 1, ""), ("nodes", 4, ""), ("values", 0, ""), ("values", 4, "")]
-    assert {reject.reason for reject in loaded.rejects} == {
-        "CHECK constraint failed: label <> 'bad'",
-        "NOT NULL constraint failed: values.amount",
-        "CHECK constraint failed: amount >= 0",
-    }
+    assert {reject.reason for reject in loaded.rejects} == REASONS[kind.dialect]
     assert await content(kind) == in_order(
         {"nodes": [*GOOD["nodes"], node(6)], "values": [*GOOD["values"], value(6, "z")]}
     )
@@ -64,7 +75,7 @@ async def test_a_number_that_no_column_holds_is_rejected(kind: Kind) -> None:
         "values": [value(1), value(1, "y", 2**63), value(1, "z", 10**30), value(1, "v", 1e30)],
     }
     loaded = await load_into(kind, document)
-    assert loaded.places == [("values", 1, ""), ("values", 2, "")]
+    assert loaded.places == ([] if kind.differs("large numbers") else [("values", 1, ""), ("values", 2, "")])
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
@@ -82,7 +93,8 @@ async def test_records_may_refer_to_later_ones_of_their_own_table(
 async def test_a_ring_of_references_is_rejected_whole(kind: Kind) -> None:
     document = {"nodes": [node(1, 2), node(2, 1), node(3, 1), node(4)], "values": [value(3), value(4)]}
     loaded = await load_into(kind, document)
-    assert [place[:2] for place in loaded.places] == [("nodes", 0), ("nodes", 1), ("nodes", 2), ("values", 0)]
+    rejected = [] if kind.differs("rings") else [("nodes", 0), ("nodes", 1), ("nodes", 2), ("values", 0)]
+    assert [place[:2] for place in loaded.places] == rejected
 
 
 def documents(seed: int) -> Iterator[dict[str, list[Any]]]:

@@ -1,0 +1,213 @@
+"""A schema on a PostgreSQL server as the database, through asyncpg."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from aetl.database import Purpose
+from aetl.database.ledger import named_in_ledger, report
+from aetl.database.postgresql_check import examine
+from aetl.database.postgresql_errors import ERRORS, postgresql_errors
+from aetl.database.postgresql_load import PostgreSQLLoad
+from aetl.database.postgresql_session import (
+    Connection,
+    check_owner,
+    close,
+    connect,
+    enter_simulation,
+    fetch,
+    name_of,
+    tables_there,
+)
+from aetl.database.postgresql_statements import Statements, read_table
+from aetl.database.statements import read_statements
+from aetl.errors import ConfigurationError, DatabaseNotFound, LoadRunning
+from aetl.models import Export, Finding, LoadReport, Reject, Row
+
+_LOG = logging.getLogger(__name__)
+_ROWS_AT_ONCE = 2_000
+_MORE_STATEMENTS = (
+    "lock", "look", "tables", "columns", "lacking",
+    "simulation_relations", "simulation_drop", "simulation_create", "simulation_enter",
+)  # fmt: skip
+
+
+def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None) -> PostgreSQL:
+    """The schema that a `postgresql://` URL names, by its search_path; `async with` opens and closes the session."""
+    return PostgreSQL(url, purpose, columns, read_statements("postgresql", columns, sql, read_table, _MORE_STATEMENTS))
+
+
+class PostgreSQL:
+    """One session on a server, held for one command."""
+
+    def __init__(
+        self, url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], statements: Statements
+    ) -> None:
+        self._url = url
+        self._name = name_of(url)
+        self._purpose = purpose
+        self._columns = columns
+        self._statements = statements
+        self._connection: Connection | None = None
+        self._is_new = False
+
+    async def __aenter__(self) -> Self:
+        self._connection = await connect(self._url, self._name)
+        try:
+            with postgresql_errors(self._name):
+                await self._open()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*ERRORS):
+                await close(connection)
+
+    async def _open(self) -> None:
+        if self._purpose in ("load", "simulate"):
+            await self._lock()
+        if self._purpose == "simulate":
+            await enter_simulation(self._db, self._name, self._statements)
+        self._is_new = not await check_owner(self._db, self._name, self._statements)
+        if self._is_new and self._purpose == "read":
+            raise DatabaseNotFound(f"the database {self._name} holds nothing yet")
+
+    async def _lock(self) -> None:
+        ((is_ours,),) = await fetch(self._db, self._statements.ledger["lock"])
+        if not is_ours:
+            raise LoadRunning(f"another load into the database {self._name} is running")
+
+    async def pending(self, exports: Sequence[Export]) -> list[Export]:
+        if self._is_new:
+            return list(exports)
+        names = json.dumps([[export.name, export.etag] for export in exports])
+        with postgresql_errors(self._name):
+            rows = await fetch(self._db, self._statements.ledger["pending"], {"exports": names})
+        return [exports[row["place"]] for row in rows]
+
+    @asynccontextmanager
+    async def load(self, export: Export) -> AsyncIterator[PostgreSQLLoad]:
+        async with self._transaction():
+            with postgresql_errors(self._name):
+                load = await self._begin(export)
+                await load.begin()
+            yield load
+            assert load.is_finished, "a load must be finished, or left by an error"
+        self._is_new = False
+
+    async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
+        async with self._transaction():
+            with postgresql_errors(self._name):
+                load = await self._begin(export, with_keys=True)
+                await load.keep_rejects(rejects)
+            await load.finish(report)
+        self._is_new = False
+        return load.load_id
+
+    async def _begin(self, export: Export, *, with_keys: bool = False) -> PostgreSQLLoad:
+        """Makes what is missing, and the export's row in the ledger."""
+        if self._is_new:
+            for statement in self._statements.ledger_create:
+                await self._db.execute(statement)
+        there = await tables_there(self._db, self._statements)
+        made = frozenset(self._statements.tables.keys() - there)
+        for table in self._statements.tables.values():
+            for statement in (table.create, *(table.keys if with_keys else ())) if table.name in made else ():
+                await self._db.execute(statement)
+        named = named_in_ledger(export)
+        ledger = self._statements.ledger
+        ((is_older,),) = await fetch(self._db, ledger["is_older"], named)
+        await fetch(self._db, ledger["forget_failures"], named)
+        ((load_id,),) = await fetch(self._db, ledger["begin"], named)
+        return PostgreSQLLoad(
+            self._db, self._name, self._statements, self._columns, load_id, is_older=is_older, made=made
+        )
+
+    async def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
+        async with self._transaction(isolation="repeatable_read", readonly=True):
+            for name, columns in self._columns.items():
+                with postgresql_errors(self._name):
+                    statement = await self._db.prepare(self._statements.tables[name].select)
+                    if [attribute.name for attribute in statement.get_attributes()] != list(columns):
+                        raise self._other_columns(name, "select")
+                    cursor = await statement.cursor()
+                    rows = await cursor.fetch(_ROWS_AT_ONCE)
+                    yield name, [tuple(row) for row in rows]
+                    while rows := await cursor.fetch(_ROWS_AT_ONCE):
+                        yield name, [tuple(row) for row in rows]
+
+    async def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
+        async with self._transaction(isolation="repeatable_read", readonly=True):
+            for name, columns in self._columns.items():
+                table = self._statements.tables[name]
+                with postgresql_errors(self._name):
+                    cursor = await self._db.cursor(table.encoded or table.select)
+                    is_first = True
+                    while (rows := await cursor.fetch(_ROWS_AT_ONCE)) or is_first:
+                        if table.encoded is None:
+                            yield name, encode(name, [tuple(row) for row in rows])
+                        else:
+                            if is_first and rows and list(json.loads(rows[0][0])) != list(columns):
+                                raise self._other_columns(name, "encoded")
+                            yield name, ",".join([text for (text,) in rows]).encode()
+                        is_first = False
+
+    def _other_columns(self, name: str, statement: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"the SQL file {self._statements.source}: tables/{name}/{statement} must give the schema's "
+            f"columns in order: {', '.join(self._columns[name])}",
+            hint="Mend the file that --sql names.",
+        )
+
+    async def truncate(self) -> None:
+        async with self._transaction():
+            with postgresql_errors(self._name):
+                for table in reversed(list(self._statements.tables.values())):
+                    await self._db.execute(table.truncate)
+                await self._db.execute(self._statements.ledger["truncate"])
+
+    async def history(self, most: int) -> list[LoadReport]:
+        if self._is_new:
+            return []
+        with postgresql_errors(self._name):
+            rows = await fetch(self._db, self._statements.ledger["history"], {"most": most})
+        return [report(row) for row in rows]
+
+    async def last_success(self) -> datetime | None:
+        if self._is_new:
+            return None
+        with postgresql_errors(self._name):
+            ((finished_at,),) = await fetch(self._db, self._statements.ledger["last_success"])
+        return datetime.fromisoformat(finished_at) if finished_at else None
+
+    async def examine(self) -> list[Finding]:
+        return [each async for each in examine(self._db, self._name, self._statements, is_new=self._is_new)]
+
+    @property
+    def _db(self) -> Connection:
+        assert self._connection is not None, "used outside of async with"
+        return self._connection
+
+    @asynccontextmanager
+    async def _transaction(self, **options: Any) -> AsyncIterator[None]:
+        transaction = self._db.transaction(**options)
+        with postgresql_errors(self._name):
+            await transaction.start()
+        try:
+            yield
+            with postgresql_errors(self._name):
+                await transaction.commit()
+        except BaseException:
+            with suppress(*ERRORS):  # where the connection broke, the server rolls back by itself
+                await transaction.rollback()
+            raise

@@ -1,0 +1,55 @@
+"""Finds out what would go wrong with a PostgreSQL database tonight."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aetl.database.postgresql_errors import ERRORS, as_aetl_error
+from aetl.database.postgresql_session import Connection, fetch, tables_there
+from aetl.database.postgresql_statements import Statements
+from aetl.models import Finding
+
+OLDEST = 15
+"""The oldest version that the tests run with."""
+_RIGHTS = "Give this role the rights that the README's chapter on PostgreSQL lists."
+
+
+async def examine(connection: Connection, name: str, statements: Statements, *, is_new: bool) -> AsyncIterator[Finding]:
+    """The findings on the server, this role's rights and the statements. What is tried is rolled back."""
+    version = connection.get_server_version()
+    if version.major < OLDEST:
+        yield Finding(
+            "warning",
+            "database",
+            f"the server of {name} is PostgreSQL {version.major}, older than aetl is tested with",
+            f"Use {OLDEST} or newer.",
+        )
+    else:
+        yield Finding("ok", "database", f"{name} can be reached: PostgreSQL {version.major}.{version.minor}, UTF-8")
+    there = await tables_there(connection, statements)
+    names = [] if is_new else [*there, "_aetl_loads", "_aetl_rejects"]
+    for row in await fetch(connection, statements.ledger["lacking"], {"names": names}):
+        yield Finding("failure", "database", f"this role lacks {row['privilege']} on {row['name']}", _RIGHTS)
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        for statement in statements.ledger_create if is_new else ():
+            await connection.execute(statement)
+        for table in statements.tables.values():
+            for statement in (table.create, *table.keys) if table.name not in there else ():
+                await connection.execute(statement)
+            await connection.execute(table.stage)
+        for table in statements.tables.values():
+            for statement in (table.upsert, table.insert, table.restage, table.staged, table.clear, table.select):
+                await connection.prepare(statement)
+            for statement in table.parents.values():
+                await connection.prepare(statement)
+    except ERRORS as error:
+        found = as_aetl_error(error, name)
+        yield Finding("failure", "SQL", f"{statements.source}: {found}", found.hint)
+    else:
+        yield Finding("ok", "SQL", f"{statements.source} and {name} agree")
+        if missing := ", ".join(table for table in statements.tables if table not in there):
+            yield Finding("ok", "database", f"{name} has no {missing} yet; the next load creates what is missing")
+    finally:
+        await transaction.rollback()
