@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import tempfile
 from array import array
@@ -13,7 +14,7 @@ from typing import IO, Any
 import asyncpg
 
 from aetl.database.ledger import finished, rejected
-from aetl.database.postgresql_errors import postgresql_errors
+from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_session import Connection, execute_many, fetch
 from aetl.database.postgresql_statements import Statements, TableStatements, Versions
 from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
@@ -60,6 +61,8 @@ class PostgreSQLLoad:
         self._made = made
         self._at_once: set[str] = set()
         self._ranked: set[str] = set()
+        self._refused: list[Outcome] = []
+        self._copying: asyncio.Task[None] | None = None
         self._staged = dict.fromkeys(statements.tables, 0)
         self._types: dict[str, Mapping[str, str]] = {}
         self._gaps: dict[str, array[int]] = {name: array("q") for name in statements.tables}
@@ -77,16 +80,29 @@ class PostgreSQLLoad:
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         with postgresql_errors(self._name):
+            await self._copied()
             await self.keep_rejects(batch.rejects)
-            rejects = await self._copy(batch.table, list(zip(batch.positions, batch.rows, strict=True)))
-            await self.keep_rejects(rejects)
-        rejected = len(batch.rejects) + len(rejects)
-        self._staged[batch.table] += len(batch.rows) - len(rejects)
-        return Outcome(batch.table, TableCounts(batch.read, rejected=rejected), rejects)
+        # The server takes them in while the next batch is cut and checked.
+        self._copying = asyncio.create_task(self._copy(batch))
+        return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects)))
 
     async def settle(self) -> list[Outcome]:
         with postgresql_errors(self._name):
-            return [await self._bring_in(table) for table in self._statements.tables.values()]
+            await self._copied()
+            return self._refused + [await self._bring_in(table) for table in self._statements.tables.values()]
+
+    async def end(self) -> None:
+        """Breaks off what a load that failed was still doing, so that it can be rolled back."""
+        if self._copying is not None:
+            self._copying.cancel()
+            with suppress(asyncio.CancelledError, *ERRORS):
+                await self._copied()
+
+    async def _copied(self) -> None:
+        """Waits until the last batch is on the server."""
+        copying, self._copying = self._copying, None
+        if copying is not None:
+            await copying
 
     async def finish(self, report: LoadReport) -> None:
         with postgresql_errors(self._name):
@@ -103,22 +119,25 @@ class PostgreSQLLoad:
         rows = await fetch(self._connection, self._statements.ledger["columns"], {"name": table})
         return {row["attname"]: row["type"] for row in rows}
 
-    async def _copy(self, name: str, placed: Sequence[_Placed]) -> list[Reject]:
-        """Copies records to where they go first, and gives those that PostgreSQL cannot hold."""
-        if not placed:
-            return []
+    async def _copy(self, batch: CheckedBatch) -> None:
+        """Copies records to where they go first; what PostgreSQL cannot hold is refused."""
+        name, placed = batch.table, list(zip(batch.positions, batch.rows, strict=True))
         if name not in self._at_once:
-            return await self._sift(name, placed, lambda some: self._stage(name, some))
-        rejects = await self._sift(
-            name, placed, lambda some: self._copy_records(name, self._columns[name], [row for _, row in some])
-        )
-        refused = {reject.position for reject in rejects}
-        for position, _ in placed:
-            if position not in refused:
-                if position != self._next[name]:
-                    self._gaps[name].extend(range(self._next[name], position))
-                self._next[name] = position + 1
-        return rejects
+            rejects = await self._sift(name, placed, lambda some: self._stage(name, some))
+        else:
+            rejects = await self._sift(
+                name, placed, lambda some: self._copy_records(name, self._columns[name], [row for _, row in some])
+            )
+            refused = {reject.position for reject in rejects}
+            for position, _ in placed:
+                if position not in refused:
+                    if position != self._next[name]:
+                        self._gaps[name].extend(range(self._next[name], position))
+                    self._next[name] = position + 1
+        self._staged[name] += len(placed) - len(rejects)
+        if rejects:
+            await self.keep_rejects(rejects)
+            self._refused.append(Outcome(name, TableCounts(rejected=len(rejects)), rejects))
 
     async def _stage(self, name: str, placed: Sequence[_Placed]) -> None:
         columns = ("position", *self._columns[name])
@@ -133,6 +152,8 @@ class PostgreSQLLoad:
         self, name: str, placed: Sequence[_Placed], action: Callable[[Sequence[_Placed]], Awaitable[object]]
     ) -> list[Reject]:
         """Does something with all of some records; where that fails, with each half, down to the one at fault."""
+        if not placed:
+            return []
         try:
             async with self._connection.transaction():
                 await action(placed)

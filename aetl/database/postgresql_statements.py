@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from aetl.database import statements
-from aetl.database.statements import optional_text, refuse, text, texts
+from aetl.database.statements import refuse, text, texts
 
 _TABLE_TEXTS = ("create", "stage", "upsert", "insert", "restage", "staged", "clear", "select", "truncate")
 
@@ -38,7 +38,6 @@ class TableStatements:
     select: str
     truncate: str
     versions: Versions | None
-    encoded: str | None
     parents: Mapping[str, str]
     """Referring column -> the statement that takes out the records whose reference means nothing."""
 
@@ -71,7 +70,6 @@ def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequen
         key=key,
         keys=texts(entry, source, place, "keys"),
         versions=_versions(source, place, versions) if versions else None,
-        encoded=optional_text(entry, source, place, "encoded"),
         parents={column: text(parents, source, f"{place}/parents", column) for column in parents},
         **{each: text(entry, source, place, each) for each in _TABLE_TEXTS},
     )
