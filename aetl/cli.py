@@ -12,13 +12,14 @@ from typing import Any
 import click
 
 from aetl import __version__
+from aetl.logs import redact
 from aetl.process import Interrupted, end_with, explain, log_failure, run_async, say, show, warnings_said
 from aetl.schedule_commands import schedule
 
 _PATH = click.Path(path_type=Path)
 COMMON = (
     click.option("--container", metavar="URL|FOLDER", help="An Azure container's URL, a file:// URL or a folder."),
-    click.option("--database", metavar="URL|FILE", help="A path or a sqlite:/// URL.  [default: local.db]"),
+    click.option("--database", metavar="URL|FILE", help="A file, or a postgresql:// URL.  [default: local.db]"),
     click.option("--config", type=_PATH, help="A YAML file with settings of your own."),
     click.option("--schema", type=_PATH, help="A JSON Schema of the exports instead of aetl's own."),
     click.option("--sql", type=_PATH, help="A YAML file with SQL statements instead of aetl's own."),
@@ -65,6 +66,8 @@ def _command(function: Callable[..., int]) -> Callable[..., int]:
             settings = read_settings(options.pop("config"), **common, **log)
             if common["container"] and "sig=" in common["container"].lower():
                 say("warning: a SAS on the command line shows in the process list; put it into the environment instead")
+            if common["database"] and redact(common["database"]) != common["database"]:
+                say("warning: a password on the command line shows in the process list; put it into PGPASSWORD instead")
             with (
                 set_up_logging(settings.log_file, settings.log_level, settings.log_format),
                 warnings_said(quiet=options["quiet"]),
@@ -185,7 +188,7 @@ def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, q
         ]  # fmt: skip
         display.print_json(
             {
-                "database": settings.database,
+                "database": redact(settings.database),
                 "last_success": found.last_success and found.last_success.isoformat(),
                 "loads": [display.report_as_json(report) for report in found.loads],
                 "waiting": waiting,

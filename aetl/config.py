@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 import yaml
 
@@ -26,14 +27,14 @@ class Settings:
     """All that aetl can be told.
 
     `container` is an Azure container's URL, a `file://` URL or a folder; a SAS in its query moves to `sas` and wins
-    over one given there. `database` is a path or a `sqlite:///` URL. `timeout` and `pause` are in seconds. Secrets show
-    in no repr.
+    over one given there. `database` is a path, or a URL that may hold a password. `timeout` and `pause` are in
+    seconds. Secrets show in no repr.
     """
 
     container: str | None = None
     sas: str | None = field(default=None, repr=False)
     connection_string: str | None = field(default=None, repr=False)
-    database: str = "local.db"
+    database: str = field(default="local.db", repr=False)
     schema: Path | None = None
     sql: Path | None = None
     log_file: Path = Path("global.log")
@@ -58,6 +59,7 @@ class Settings:
         object.__setattr__(self, "sas", sas or None)
         for secret in filter(None, (sas, self.connection_string)):
             _hide_parts(secret)
+        _hide_password(self.database)
 
     def need_container(self) -> str:
         """The container, or ConfigurationError where none is set."""
@@ -130,7 +132,12 @@ def _own_yaml() -> dict[str, Any]:
     return _read_yaml(resources.files("aetl").joinpath("yaml/config.yaml").read_text(encoding="utf-8"), "config.yaml")
 
 
-_VARIABLES = {"container_url": "container", "sas_token": "sas", "connection_string": "connection_string"}
+_VARIABLES = {
+    "container_url": "container",
+    "sas_token": "sas",
+    "connection_string": "connection_string",
+    "database_url": "database",
+}
 _TYPES = {"schema": Path, "sql": Path, "log_file": Path, "timeout": float, "retries": int, "pause": float}
 
 
@@ -192,3 +199,12 @@ def _hide_parts(secret: str) -> None:
             hide(value)
     if connection := re.search("SharedAccessSignature=([^;]+)", secret, re.IGNORECASE):
         _hide_parts(connection[1])
+
+
+def _hide_password(url: str) -> None:
+    """Keeps a database's password out of every log and message."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        for password in (parts.password, *parse_qs(parts.query).get("password", ())):
+            if password:
+                hide(password)

@@ -23,6 +23,7 @@ from aetl.database import Database, open_database
 from aetl.errors import (
     AetlError,
     ContractError,
+    DatabaseConflict,
     DatabaseNotFound,
     ExportChanged,
     ExportDamaged,
@@ -36,7 +37,7 @@ from aetl.tally import Tally
 
 _LOG = logging.getLogger(__name__)
 _TRIES = 3
-"""How often an export is begun again that is replaced while it is read."""
+"""How often an export is begun that is replaced while it is read, or whose transaction another one ends."""
 
 
 @log_this
@@ -180,6 +181,8 @@ async def _load_newest_version(
             return await load_one(tally, container, contract, database)
         except ExportChanged:
             tally.begin(await container.find(tally.export.name))
+        except DatabaseConflict:
+            tally.begin(tally.export)
     return await load_one(tally, container, contract, database)
 
 

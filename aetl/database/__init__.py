@@ -88,7 +88,12 @@ def open_database(
         raise ConfigurationError(
             f"no database is known by {scheme}://", hint=f"Use a path or one of {', '.join(_MODULES)}://."
         )
-    opened: AbstractAsyncContextManager[Database] = importlib.import_module(_MODULES[scheme]).open_database(
-        url, purpose, columns, sql
-    )
+    try:
+        module = importlib.import_module(_MODULES[scheme])
+    except ModuleNotFoundError as error:
+        extra = _MODULES[scheme].rpartition(".")[2]
+        raise ConfigurationError(
+            f"{scheme}:// needs {error.name}, which is not installed", hint=f"Install aetl[{extra}] with pip."
+        ) from error
+    opened: AbstractAsyncContextManager[Database] = module.open_database(url, purpose, columns, sql)
     return opened

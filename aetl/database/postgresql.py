@@ -18,6 +18,7 @@ from aetl.database.postgresql_check import examine
 from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_load import PostgreSQLLoad
 from aetl.database.postgresql_session import (
+    SIMULATION,
     Connection,
     check_owner,
     close,
@@ -75,16 +76,18 @@ class PostgreSQL:
                 await close(connection)
 
     async def _open(self) -> None:
-        if self._purpose in ("load", "simulate"):
-            await self._lock()
+        if self._purpose == "load":
+            await self._lock(None)
         if self._purpose == "simulate":
+            await self._lock(SIMULATION)
             await enter_simulation(self._db, self._name, self._statements)
         self._is_new = not await check_owner(self._db, self._name, self._statements)
         if self._is_new and self._purpose == "read":
             raise DatabaseNotFound(f"the database {self._name} holds nothing yet")
 
-    async def _lock(self) -> None:
-        ((is_ours,),) = await fetch(self._db, self._statements.ledger["lock"])
+    async def _lock(self, schema: str | None) -> None:
+        """Takes the lock of a schema, the session's own unless told; the server frees it when the session ends."""
+        ((is_ours,),) = await fetch(self._db, self._statements.ledger["lock"], {"schema": schema})
         if not is_ours:
             raise LoadRunning(f"another load into the database {self._name} is running")
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from aetl.database.postgresql_errors import ERRORS, as_aetl_error
 from aetl.database.postgresql_session import Connection, fetch, tables_there
 from aetl.database.postgresql_statements import Statements
+from aetl.errors import DatabaseInaccessible
 from aetl.models import Finding
 
 OLDEST = 15
@@ -16,20 +17,20 @@ _RIGHTS = "Give this role the rights that the README's chapter on PostgreSQL lis
 
 async def examine(connection: Connection, name: str, statements: Statements, *, is_new: bool) -> AsyncIterator[Finding]:
     """The findings on the server, this role's rights and the statements. What is tried is rolled back."""
-    version = connection.get_server_version()
-    if version.major < OLDEST:
+    version = connection.get_settings().server_version.partition(" ")[0]
+    if connection.get_server_version().major < OLDEST:
         yield Finding(
             "warning",
             "database",
-            f"the server of {name} is PostgreSQL {version.major}, older than aetl is tested with",
+            f"the server of {name} is PostgreSQL {version}, older than aetl is tested with",
             f"Use {OLDEST} or newer.",
         )
     else:
-        yield Finding("ok", "database", f"{name} can be reached: PostgreSQL {version.major}.{version.minor}, UTF-8")
+        yield Finding("ok", "database", f"{name} can be reached: PostgreSQL {version}, UTF-8")
     there = await tables_there(connection, statements)
     names = [] if is_new else [*there, "_aetl_loads", "_aetl_rejects"]
     for row in await fetch(connection, statements.ledger["lacking"], {"names": names}):
-        yield Finding("failure", "database", f"this role lacks {row['privilege']} on {row['name']}", _RIGHTS)
+        yield Finding("failure", "database", f"this role lacks {row['privilege']} on {row['names']}", _RIGHTS)
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -46,7 +47,8 @@ async def examine(connection: Connection, name: str, statements: Statements, *, 
                 await connection.prepare(statement)
     except ERRORS as error:
         found = as_aetl_error(error, name)
-        yield Finding("failure", "SQL", f"{statements.source}: {found}", found.hint)
+        subject = "database" if isinstance(found, DatabaseInaccessible) else "SQL"
+        yield Finding("failure", subject, f"{statements.source}: {found}", found.hint)
     else:
         yield Finding("ok", "SQL", f"{statements.source} and {name} agree")
         if missing := ", ".join(table for table in statements.tables if table not in there):

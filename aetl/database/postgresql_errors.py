@@ -20,8 +20,9 @@ from aetl.errors import (
     DatabaseNotOurs,
 )
 
+URL = "It looks like postgresql://USER@HOST:5432/NAME."
 _ROLE = "Check the user, and the password in PGPASSWORD or the passfile; pg_hba.conf says who may log on from where."
-_SERVER = "Check the host and the port, and whether the server runs; the load was rolled back."
+_SERVER = "Check the host and the port, and whether the server runs."
 _RIGHTS = "Give this role the rights that the README's chapter on PostgreSQL lists."
 _LATER = "Run again later; the load was rolled back."
 _TLS = "Check sslmode and the certificates in the URL; sslmode=disable does without TLS."
@@ -69,7 +70,7 @@ def as_aetl_error(error: BaseException, name: str) -> AetlError:
     if isinstance(error, TimeoutError):
         return DatabaseInaccessible(f"{what} gives no answer", hint=_SERVER)
     if isinstance(error, asyncpg.ClientConfigurationError):
-        return ConfigurationError(f"{what} has a URL that cannot be used: {told}", hint=_SERVER)
+        return ConfigurationError(f"{what} has a URL that cannot be used: {told}", hint=URL)
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and isinstance(state, str):
         for code in (state, state[:2]):

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from aetl.database.postgresql_errors import postgresql_errors
+from aetl.database.postgresql_errors import URL, postgresql_errors
 from aetl.database.postgresql_statements import Statements
 from aetl.database.statements import PARAMETER
 from aetl.errors import ConfigurationError, DatabaseInaccessible, DatabaseNotOurs
@@ -25,14 +25,21 @@ SIMULATION = "aetl_simulation"
 _SECONDS_TO_CONNECT = 20.0
 _SETTINGS = {
     "application_name": "aetl",
+    "work_mem": "64MB",  # for the joins of a load with what is there; of the default 4 MB they spill
     "lock_timeout": "10s",  # another program's lock must not hold a night up
     "idle_in_transaction_session_timeout": "0",  # while an export comes slowly, the server has nothing to do
 }
 
 
 def name_of(url: str) -> str:
-    """How messages call the database at a URL: host and name, without user, password and parameters."""
-    parts = urlsplit(url)
+    """How messages call the database at a URL: host and name, without user, password and parameters.
+
+    Raises ConfigurationError for a URL that makes no sense.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _not_understood() from None
     host = parts.netloc.rpartition("@")[2]
     return f"{unquote(parts.path.strip('/')) or 'of this user'} at {host or 'this machine'}"
 
@@ -45,16 +52,14 @@ async def connect(url: str, name: str) -> Connection:
         seconds = float(parameters.pop("connect_timeout", _SECONDS_TO_CONNECT))
         dsn = urlunsplit(parts._replace(query=urlencode(parameters)))
     except ValueError:
-        raise ConfigurationError(
-            "the database's URL cannot be understood", hint="It looks like postgresql://USER@HOST:5432/NAME."
-        ) from None
+        raise _not_understood() from None
     with postgresql_errors(name):
         try:
             connection: Connection = await asyncpg.connect(dsn, timeout=seconds, server_settings=_SETTINGS)
         except ValueError as error:
             if isinstance(error, asyncpg.InterfaceError):
                 raise
-            raise ConfigurationError(f"the URL of the database {name} cannot be used: {error}") from error
+            raise ConfigurationError(f"the URL of the database {name} cannot be used: {error}", hint=URL) from error
         with suppress(asyncpg.PostgresError):  # not known before 14, nor on every system
             # A loader that was killed is noticed while the server still works for it, and its lock is free again.
             await connection.execute("SET client_connection_check_interval = '2s'")
@@ -69,6 +74,10 @@ async def close(connection: Connection) -> None:
     except BaseException:
         connection.terminate()
         raise
+
+
+def _not_understood() -> ConfigurationError:
+    return ConfigurationError("the database's URL cannot be understood", hint=URL)
 
 
 @cache

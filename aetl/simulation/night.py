@@ -11,7 +11,7 @@ from aetl.container import open_container
 from aetl.contract import Contract
 from aetl.database import Database, open_database
 from aetl.errors import ConfigurationError
-from aetl.logs import log_this
+from aetl.logs import log_this, redact
 from aetl.models import Export, LoadReport
 from aetl.pipeline import export_from, load_all, select
 from aetl.progress import LoggedProgress, Progress
@@ -46,7 +46,7 @@ async def simulate(
         open_container(settings) as container,
         open_database(settings.database, "simulate", contract.columns, settings.sql) as database,
     ):
-        tell(f"1. removed the simulated database {settings.database}, if there was one")
+        tell(f"1. removed the simulated database {redact(settings.database)}, if there was one")
         await fill(database, contract, sessions)
         tell(f"2. made it anew, with {sessions} mock sessions")
         name = await export_from(database, container, contract)
