@@ -16,13 +16,14 @@ from aetl.models import TableCounts
 from aetl.pipeline import export, load
 from tests.exports import in_order, make_export, write
 from tests.integration.custom import node, value, write_schema, write_sql
+from tests.integration.databases import Kind
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
-async def test_an_export_is_what_was_loaded(tmp_path: Path, gzipped: bool) -> None:
+async def test_an_export_is_what_was_loaded(tmp_path: Path, kind: Kind, gzipped: bool) -> None:
     write(tmp_path / "exports", 0, make_export(2500))
-    await load(Settings(container="exports"))
-    name = await export(Settings(container="copies"), gzip=gzipped)
+    await load(Settings(container="exports", database=kind.url))
+    name = await export(Settings(container="copies", database=kind.url), gzip=gzipped)
     data = (tmp_path / "copies" / name).read_bytes()
     assert name.endswith(".json.gz" if gzipped else ".json")
     assert in_order(json.loads(gzip.decompress(data) if gzipped else data)) == in_order(make_export(2500))
@@ -46,28 +47,30 @@ async def test_sql_that_lacks_a_column_is_refused_before_an_export_is_there(tmp_
     assert list((tmp_path / "copies").iterdir()) == []
 
 
-async def test_two_exports_at_once_have_two_names(tmp_path: Path) -> None:
+async def test_two_exports_at_once_have_two_names(tmp_path: Path, kind: Kind) -> None:
     write(tmp_path / "exports", 0, make_export())
-    settings = Settings(container="exports")
+    settings = Settings(container="exports", database=kind.url)
     await load(settings)
     names = {await export(settings) for _ in range(3)}
     assert len(names) == 3
     assert {report.blob for report in await load(settings)} == names
 
 
-async def test_nothing_to_export_is_told(tmp_path: Path) -> None:
+async def test_nothing_to_export_is_told(tmp_path: Path, kind: Kind) -> None:
     with pytest.raises(DatabaseNotFound):
-        await export(Settings(container="exports"))
+        await export(Settings(container="exports", database=kind.url))
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_tables_of_ones_own_go_there_and_back(tmp_path: Path) -> None:
+async def test_tables_of_ones_own_go_there_and_back(tmp_path: Path, kind: Kind) -> None:
     document = {
         "nodes": [node(1), node(2, 1)],
         "values": [value(1, amount=0.1, good=None), value(2, "y", 1e300, False), value(2, amount=3)],
     }
     write(tmp_path / "exports", 0, document)
-    settings = Settings(container="exports", schema=write_schema(tmp_path), sql=write_sql(tmp_path))
+    settings = Settings(
+        container="exports", database=kind.url, schema=write_schema(tmp_path), sql=write_sql(tmp_path, kind.dialect)
+    )
     (report,) = await load(settings)
     assert report.tables == {"nodes": TableCounts(2, 2), "values": TableCounts(3, 3)}
     name = await export(settings)

@@ -20,9 +20,7 @@ from aetl.models import Export, LoadReport, TableCounts
 from aetl.pipeline import export, load, status
 from tests.azurite import AzureContainer
 from tests.exports import blob_name, encode, event, in_order, make_export, session, write
-from tests.integration.databases import Kind, content, sqlite_kind
-
-DATABASE = Path("local.db")
+from tests.integration.databases import Kind, content
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,12 @@ class Place:
 
 
 @pytest.fixture(params=["folder", "azure"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path, kind: Kind) -> Place:
     if request.param == "folder":
         folder = tmp_path / "exports"
         folder.mkdir()
         return Place(
-            Settings(container=str(folder)),
+            Settings(container=str(folder), database=kind.url),
             lambda night, document, suffix: write(folder, night, document, suffix=suffix),
             lambda name: (folder / name).unlink(),
         )
@@ -52,12 +50,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         azure.upload(blob_name(night, suffix), data)
         return blob_name(night, suffix)
 
-    return Place(Settings(container=azure.url, sas=azure.sas("rl"), retries=0), put, azure.client.delete_blob)
-
-
-@pytest.fixture
-def kind(tmp_path: Path) -> Kind:
-    return sqlite_kind(tmp_path / DATABASE)
+    return Place(
+        Settings(container=azure.url, sas=azure.sas("rl"), database=kind.url, retries=0), put, azure.client.delete_blob
+    )
 
 
 class Meddler:
@@ -105,14 +100,14 @@ async def test_a_gzip_content_encoding_is_enough(azure_container: AzureContainer
 
     compressed = encode(make_export(), compress=True)
     azure_container.upload(blob_name(1), compressed, content_settings=ContentSettings(content_encoding="gzip"))
-    (report,) = await load(Settings(container=azure_container.url_with_sas("rl")))
+    (report,) = await load(Settings(container=azure_container.url_with_sas("rl"), database=kind.url))
     assert (report.status, report.bytes) == ("loaded", len(compressed))
     assert await content(kind) == in_order(make_export())
 
 
-async def test_creation_orders_a_folder_and_then_the_name(tmp_path: Path) -> None:
+async def test_creation_orders_a_folder_and_then_the_name(tmp_path: Path, kind: Kind) -> None:
     names = [write(tmp_path / "exports", night, make_export(), created_on=on) for night, on in ((1, 9), (2, 4), (3, 4))]
-    reports = await load(Settings(container="exports"))
+    reports = await load(Settings(container="exports", database=kind.url))
     assert [report.blob for report in reports] == [names[1], names[2], names[0]]
 
 
@@ -143,13 +138,13 @@ async def test_a_dry_run_changes_nothing(place: Place, tmp_path: Path, options: 
     assert sorted(tmp_path.iterdir()) == before
 
 
-async def test_a_dry_run_knows_what_is_loaded(place: Place) -> None:
+async def test_a_dry_run_knows_what_is_loaded(place: Place, kind: Kind) -> None:
     place.put(0, make_export(), "")
     await load(place.settings)
-    before = DATABASE.read_bytes()
+    before = await content(kind), kind.query("SELECT * FROM _aetl_loads")
     later = place.put(1, make_export(), "")
     assert [report.blob for report in await load(place.settings, dry_run=True)] == [later]
-    assert DATABASE.read_bytes() == before
+    assert (await content(kind), kind.query("SELECT * FROM _aetl_loads")) == before
 
 
 BROKEN = make_export(5)

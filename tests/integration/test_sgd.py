@@ -12,22 +12,22 @@ from aetl.models import TableCounts
 from aetl.pipeline import export, load
 from tests.azurite import AzureContainer
 from tests.exports import in_order
-from tests.integration.databases import content, sqlite_kind
+from tests.integration.databases import Kind, content
 
 
 async def test_three_nights_from_azure(
-    azure_container: AzureContainer, sgd_exports: tuple[Path, Path, Path], tmp_path: Path
+    azure_container: AzureContainer, kind: Kind, sgd_exports: tuple[Path, Path, Path]
 ) -> None:
     newest: dict[str, dict[Any, Any]] = {"sessions": {}, "events": {}, "event_parents": {}}
     for path in sgd_exports:
         azure_container.upload(path.name, path.read_bytes())
         for table, records in json.loads(gzip.decompress(path.read_bytes())).items():
             newest[table] |= {each.get("id") or (each["child_id"], each["parent_id"]): each for each in records}
-    settings = Settings(container=azure_container.url_with_sas("rlw"))
+    settings = Settings(container=azure_container.url_with_sas("rlw"), database=kind.url)
 
     reports = await load(settings)
     assert [(report.blob, report.status) for report in reports] == [(path.name, "loaded") for path in sgd_exports]
-    found = await content(sqlite_kind(tmp_path / settings.database))
+    found = await content(kind)
     assert {table: len(records) for table, records in found.items()} == {
         "sessions": 2_098,
         "events": 38_768,
@@ -44,4 +44,4 @@ async def test_three_nights_from_azure(
 
     (oldest,) = await load(settings, blob=sgd_exports[0].name)
     assert all(counts.unchanged == counts.read for counts in oldest.tables.values())
-    assert await content(sqlite_kind(tmp_path / settings.database)) == found
+    assert await content(kind) == found

@@ -16,7 +16,7 @@ from aetl.pipeline import status
 from aetl.simulation.night import simulate
 from tests.azurite import AzureContainer
 from tests.integration.custom import write_schema, write_sql
-from tests.integration.databases import content, sqlite_kind
+from tests.integration.databases import Kind, content, sqlite_kind
 
 COUNTS = {"sessions": TableCounts(500, 500), "events": TableCounts(1000, 1000), "event_parents": TableCounts(500, 500)}
 
@@ -36,17 +36,17 @@ async def test_a_night_with_nothing_set(tmp_path: Path) -> None:
     assert sorted(map(str, found["events"])) == sorted(map(str, written["events"]))
 
 
-async def test_the_next_night_begins_anew(tmp_path: Path) -> None:
-    (first,) = await simulate(Settings(), sessions=7)
-    (second,) = await simulate(Settings(), sessions=3)
+async def test_the_next_night_begins_anew(kind: Kind) -> None:
+    (first,) = await simulate(Settings(database=kind.url), sessions=7)
+    (second,) = await simulate(Settings(database=kind.url), sessions=3)
     assert second.blob > first.blob
     assert second.tables["events"] == TableCounts(6, 6)
-    assert len((await content(sqlite_kind(tmp_path / "local.db")))["sessions"]) == 3
-    assert len((await status(Settings())).loads) == 1
+    assert len((await content(kind.simulated))["sessions"]) == 3
+    assert len((await status(Settings(database=kind.simulated.url))).loads) == 1
 
 
-async def test_a_night_with_azure(azure_container: AzureContainer, tmp_path: Path) -> None:
-    (report,) = await simulate(Settings(container=azure_container.url_with_sas("rlw")), sessions=20)
+async def test_a_night_with_azure(azure_container: AzureContainer, kind: Kind, tmp_path: Path) -> None:
+    (report,) = await simulate(Settings(container=azure_container.url_with_sas("rlw"), database=kind.url), sessions=20)
     assert azure_container.names() == [report.blob]
     assert report.tables["events"] == TableCounts(40, 40)
     assert not (tmp_path / "container").exists()

@@ -259,7 +259,7 @@ async def test_a_path_may_hold_what_a_url_escapes(tmp_path: Path, name: str) -> 
     assert await content(kind) == in_order(make_export())
 
 
-@pytest.mark.parametrize("url", [":memory:", "", "sqlite://", "postgresql://host/name", "oracle://x"])
+@pytest.mark.parametrize("url", [":memory:", "", "sqlite://", "mysql://host/name", "oracle://x"])
 async def test_what_is_no_file_is_refused(kind: Kind, url: str) -> None:
     with pytest.raises(ConfigurationError):
         await use(replace(kind, url=url), "load")
