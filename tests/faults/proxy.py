@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 ANSWERS = {429: "Too Many Requests", 500: "Internal Server Error", 503: "Server Busy"}
@@ -65,7 +65,9 @@ class Proxy:
 
     def url(self, url: str) -> str:
         """The same URL by way of the proxy."""
-        return urlsplit(url)._replace(netloc=f"127.0.0.1:{self._port}").geturl()
+        parts = urlsplit(url)
+        user, at, _ = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user}{at}127.0.0.1:{self._port}").geturl()
 
     def open(self) -> None:
         self._run(self._listen())
@@ -75,7 +77,7 @@ class Proxy:
         self._run(self._stop_listening())
 
     @contextmanager
-    def running(self) -> Iterator[Proxy]:
+    def running(self) -> Iterator[Self]:
         thread = threading.Thread(target=self._loop.run_forever)
         thread.start()
         try:
