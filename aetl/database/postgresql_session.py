@@ -25,6 +25,7 @@ SIMULATION = "aetl_simulation"
 _SECONDS_TO_CONNECT = 20.0
 _SETTINGS = {
     "application_name": "aetl",
+    "TimeZone": "UTC",  # what a text without an offset means
     "work_mem": "64MB",  # for the joins of a load with what is there; of the default 4 MB they spill
     "lock_timeout": "10s",  # another program's lock must not hold a night up
     "idle_in_transaction_session_timeout": "0",  # while an export comes slowly, the server has nothing to do

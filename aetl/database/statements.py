@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -43,22 +44,18 @@ def read_statements(
 ) -> Statements[Table]:
     """The statements in `path`, or those that aetl ships for `dialect`, checked against the contract's columns.
 
-    `more` are statements under `ledger` that only this dialect has.
+    `more` are statements under `ledger` that only this dialect has. A file without `ledger` takes aetl's own.
 
     Raises ConfigurationError that names file, table and statement.
     """
-    source = str(path or f"yaml/sql/{dialect}.yaml")
-    try:
-        content = (path or resources.files("aetl").joinpath(f"yaml/sql/{dialect}.yaml")).read_text(encoding="utf-8")
-        content = yaml.safe_load(content)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "strerror", None) or (
-            f"line {mark.line + 1} is not YAML" if mark else "not YAML in UTF-8"
-        )
-        raise ConfigurationError(f"the SQL file {source} cannot be read: {reason}", hint=_HINT) from error
-    if not isinstance(content, dict) or not all(isinstance(content.get(part), dict) for part in ("tables", "ledger")):
-        raise refuse(source, "it must hold 'tables' and 'ledger'")
+    own = f"yaml/sql/{dialect}.yaml"
+    content = _read(path or resources.files("aetl").joinpath(own), source := str(path or own))
+    if not isinstance(content, dict) or not isinstance(content.get("tables"), dict):
+        raise refuse(source, "it must hold 'tables'")
+    if "ledger" not in content:
+        content |= {"ledger": _read(resources.files("aetl").joinpath(own), own)["ledger"]}
+    if not isinstance(content["ledger"], dict):
+        raise refuse(source, "'ledger' must be a mapping")
     tables, ledger = content["tables"], content["ledger"]
     for name in columns.keys() ^ tables.keys():
         missing, other = ("SQL", "schema") if name in columns else ("schema", "SQL")
@@ -70,6 +67,17 @@ def read_statements(
         texts(ledger, source, "ledger", "create"),
         {name: text(ledger, source, "ledger", name) for name in (*_LEDGER_TEXTS, *more)},
     )
+
+
+def _read(path: Path | Traversable, source: str) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = getattr(error, "strerror", None) or (
+            f"line {mark.line + 1} is not YAML" if mark else "not YAML in UTF-8"
+        )
+        raise ConfigurationError(f"the SQL file {source} cannot be read: {reason}", hint=_HINT) from error
 
 
 _HINT = "Mend the file that --sql names; aetl's own yaml/sql/ has an example."

@@ -49,6 +49,11 @@ def test_a_copy_of_it_is_the_same(tmp_path: Path) -> None:
     assert (own.tables, own.ledger, own.ledger_create) == (shipped.tables, shipped.ledger, shipped.ledger_create)
 
 
+def test_a_file_without_a_ledger_takes_aetls_own(tmp_path: Path) -> None:
+    own, shipped = read_statements(with_change(tmp_path, lambda it: it.pop("ledger"))), read_statements()
+    assert (own.ledger, own.ledger_create) == (shipped.ledger, shipped.ledger_create)
+
+
 def test_names_become_places_in_the_row() -> None:
     found = read_statements(columns={**COLUMNS, "sessions": ("meta", "id", "started_at")})
     assert "VALUES (?2, ?3, ?1)" in found.tables["sessions"].insert
@@ -67,8 +72,9 @@ def test_what_only_looks_like_a_name_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda it: it.pop("ledger"), "must hold 'tables' and 'ledger'"),
-        (lambda it: it.update(tables=[]), "must hold 'tables' and 'ledger'"),
+        (lambda it: it.update(ledger=[]), "'ledger' must be a mapping"),
+        (lambda it: it.pop("tables"), "must hold 'tables'"),
+        (lambda it: it.update(tables=[]), "must hold 'tables'"),
         (lambda it: it["tables"].pop("events"), "the SQL file lacks the table 'events' of the schema file"),
         (lambda it: it["tables"].update(more={}), "the schema file lacks the table 'more' of the SQL file"),
         (lambda it: it["tables"].update(events=3), "tables/events must be a mapping"),

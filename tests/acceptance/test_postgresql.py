@@ -1,0 +1,225 @@
+"""The command line with a database on a PostgreSQL server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.command import fail, run_aetl, succeed
+from tests.exports import make_export, write
+from tests.postgresql import PostgreSQLServer
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server does not start under wine")
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+PASSWORD = "geheim / wort@1:%"
+COUNTS = "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM events), (SELECT count(*) FROM event_parents)"
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A database that belongs to a role `chat` of its own."""
+
+    server: PostgreSQLServer
+    name: str
+    role: str = field(default="")
+
+    def url(self, *, password: str = "", **parameters: str) -> str:
+        return self.server.url(self.name, user=self.role, password=password, **parameters)
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.server.query(statement, self.name)
+
+
+def readmes_sql(heading: str) -> list[str]:
+    """The statements that the README shows under a heading."""
+    chapter = README.read_text("utf-8").partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    (block,) = re.findall(r"```plpgsql\n(.*?)```", chapter, re.DOTALL)
+    return [statement for statement in block.split(";\n") if statement.strip()]
+
+
+@pytest.fixture
+def chat(postgresql: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
+    """What the README tells an administrator to run, run."""
+    with postgresql.new_database() as name:
+        role = f"chat_{name}"
+        for statement in readmes_sql("### A role for aetl"):
+            if not statement.startswith("CREATE DATABASE"):
+                statement = re.sub(r"\bchat\b", role, statement.replace("DATABASE chat", f"DATABASE {name}"))
+                postgresql.query(statement.replace("'a long password'", f"'{PASSWORD}'"), name)
+        monkeypatch.setenv("PGPASSWORD", PASSWORD)
+        yield Chat(postgresql, name, role)
+    postgresql.query(f"DROP ROLE {role}")
+
+
+def test_the_readmes_rights_are_enough_for_every_command(chat: Chat) -> None:
+    write(Path("exports"), 0, make_export(3))
+    where = ("--container", "exports", "--database", chat.url())
+    assert "FAILURE" not in succeed("check", *where)
+    assert '"loaded": 3' in succeed("load", *where, "--json")
+    assert succeed("load", *where) == "Nothing new.\n"
+    assert chat.query(COUNTS) == [(3, 6, 3)]
+    assert "No export waits." in succeed("status", *where)
+    assert "FAILURE" not in succeed("check", *where)
+    name = succeed("export", *where).strip()
+    assert (Path("exports") / name).exists()
+    assert "6. loaded it" in succeed("run", *where, "--sessions", "5")
+    assert chat.query(COUNTS) == [(3, 6, 3)], "a simulation touches nothing else"
+    schemas = chat.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE '%simulation'")
+    assert schemas == [("aetl_simulation",)]
+    simulated = chat.url(search_path="aetl_simulation")
+    assert "No export waits" not in succeed("status", "--database", simulated)
+
+
+def test_the_database_may_come_from_the_environment_and_the_password_from_a_file(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGPASSWORD")
+    monkeypatch.setenv("CHAT_DB_URL", chat.url())
+    assert "refuses the log-on" in fail(5, "load", "--container", "exports")
+    passfile = Path("pgpass")
+    passfile.write_text(f"127.0.0.1:{chat.server.port}:{chat.name}:{chat.role}:{PASSWORD}\n")
+    passfile.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(passfile.resolve()))
+    write(Path("exports"), 0, make_export(3))
+    succeed("load", "--container", "exports")
+    assert chat.query(COUNTS) == [(3, 6, 3)]
+
+
+@pytest.mark.parametrize("command", ["load", "status", "check", "export", "run"])
+def test_a_password_shows_nowhere(chat: Chat, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGPASSWORD")
+    write(Path("exports"), 0, make_export(3))
+    secret = "falsch / wort@1:%"
+    said = []
+    for password in (PASSWORD, secret):
+        url = chat.url(password=password)
+        for level in ("INFO", "DEBUG"):
+            done = run_aetl(command, "--container", "exports", "--database", url, "--log-level", level)
+            said += [done.stdout, done.stderr]
+            assert "shows in the process list" in done.stderr
+            assert "Traceback" not in done.stderr
+    everything = "".join([*said, Path("global.log").read_text("utf-8")])
+    for password in (PASSWORD, secret):
+        assert password not in everything
+        assert password.partition(" ")[0] not in everything
+    asked = chat.query("SELECT query, application_name FROM pg_stat_activity")
+    assert all(secret not in f"{each}" for each in asked)
+
+
+def test_a_task_may_not_hold_a_password(chat: Chat) -> None:
+    options = ("schedule", "create", "--dry-run", "--command", "load", "--", "--database")
+    assert "no other secret" in fail(2, *options, chat.url(password=PASSWORD))
+    if sys.platform != "win32":
+        assert chat.name in succeed(*options, chat.url())
+
+
+Refusal = tuple[str, dict[str, str], int, str]
+
+
+@pytest.mark.parametrize(
+    ("url", "statements", "said"),
+    [
+        ("postgresql://{role}@127.0.0.1:{port}/nowhere", [], 'database "nowhere" does not exist'),
+        ("postgresql://nobody@127.0.0.1:{port}/{name}", [], "refuses the log-on"),
+        ("postgresql://{role}:wrong-one@127.0.0.1:{port}/{name}", [], "refuses the log-on"),
+        ("postgresql://127.0.0.1:1/{name}", [], "cannot be reached"),
+        ("postgresql://host.invalid/{name}", [], "cannot be reached"),
+        ("postgresql://{role}@127.0.0.1:{port}/{name}?sslmode=require", [], "no TLS connection"),
+        ("postgresql://{role}@127.0.0.1:{port}/{name}?search_path=nowhere", [], "no schema to work in"),
+        ("{url}", ["REVOKE CREATE ON SCHEMA public FROM {role}"], "permission denied for schema public"),
+        ("{url}", ["REVOKE TEMPORARY ON DATABASE {name} FROM {role}, PUBLIC"], "permission denied"),
+        ("{url}", ["ALTER ROLE {role} CONNECTION LIMIT 0"], "too many"),
+        ("{url}", ["ALTER ROLE {role} SET statement_timeout = '1ms'"], "statement_timeout"),
+        ("{url}", ["ALTER ROLE {role} SET default_transaction_read_only = on"], "may only be read"),
+        ("{url}", ["CREATE TABLE events (id text)"], "was not made by aetl"),
+        ("{url}", ["CREATE TABLE _aetl_loads (id text)"], "was not made by aetl"),
+        (
+            "{url}",
+            ["CREATE TABLE _aetl_loads (id text)", "COMMENT ON TABLE _aetl_loads IS 'aetl ledger 7'"],
+            "newer than this aetl knows",
+        ),
+    ],
+)
+def test_what_a_server_refuses_is_one_clear_line_and_check_finds_it(
+    chat: Chat, url: str, statements: list[str], said: str
+) -> None:
+    write(Path("exports"), 0, make_export(200))
+    places = {"role": chat.role, "port": chat.server.port, "name": chat.name, "url": chat.url()}
+    for statement in statements:
+        chat.query(statement.format(**places))
+    where = ("--container", "exports", "--database", url.format(**places))
+    done = run_aetl("load", *where)
+    assert done.returncode == 5, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    checked = run_aetl("check", *where)
+    if "statement_timeout" not in said:  # what is checked takes no time
+        assert checked.returncode == 1, checked.stdout
+        assert said in checked.stdout
+
+
+@pytest.mark.parametrize("url", ["postgresql://[::1", "postgresql://host:port/x", "postgresql://host/x?sslmode=never"])
+def test_a_url_that_makes_no_sense_is_refused(url: str) -> None:
+    assert "the database" in fail(2, "load", "--container", ".", "--database", url)
+
+
+def test_other_columns_than_the_sql_files_are_told(chat: Chat) -> None:
+    write(Path("exports"), 0, make_export(3))
+    where = ("--container", "exports", "--database", chat.url())
+    succeed("load", *where)
+    chat.query("ALTER TABLE events RENAME COLUMN kind TO sort")
+    write(Path("exports"), 1, make_export(4))
+    assert "other tables than the SQL file says" in fail(5, "load", *where)
+    assert "kind" in run_aetl("check", *where).stdout
+
+
+def test_a_database_in_another_encoding_is_refused(postgresql: PostgreSQLServer) -> None:
+    with postgresql.new_database("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0") as name:
+        assert "encoded in LATIN1" in fail(5, "load", "--container", ".", "--database", postgresql.url(name))
+
+
+def test_without_the_driver_the_line_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "asyncpg").mkdir()
+    (tmp_path / "asyncpg/__init__.py").write_text("raise ModuleNotFoundError('no', name='asyncpg')")
+    done = run_aetl(
+        "status",
+        "--database",
+        "postgresql://host/x",
+        env={"PYTHONPATH": os.pathsep.join((str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])))},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "aetl[postgresql]" in done.stderr
+
+
+def test_columns_to_query_by(chat: Chat) -> None:
+    typed = Path(__file__).resolve().parents[2] / "aetl/yaml/sql/postgresql_typed.yaml"
+    document = make_export(3)
+    document["sessions"][0]["meta"] = '{"b": 1, "a": [true]}'
+    document["sessions"][1] |= {"started_at": "2025-03-01T02:00:00"}
+    document["sessions"][2] |= {"started_at": "2025-03-01T02:00:00+05:30"}
+    document["events"][1]["content"] = "no JSON"
+    document["event_parents"] = document["event_parents"][1:]
+    write(Path("exports"), 0, document)
+    where = ("--container", "exports", "--database", chat.url(), "--sql", typed)
+    assert "FAILURE" not in succeed("check", *where)
+    done = run_aetl("load", *where, "--max-rejects", "1", "--json")
+    assert done.returncode == 3, done.stderr
+    (report,) = json.loads(done.stdout)["loads"]
+    assert report["tables"]["events"] == {"read": 6, "loaded": 5, "unchanged": 0, "rejected": 1}
+    assert chat.query("SELECT meta -> 'a' ->> 0 FROM sessions WHERE meta ? 'b'") == [("true",)]
+    moments = chat.query("SELECT id, extract(epoch FROM started_at)::bigint FROM sessions ORDER BY id")
+    assert [moment for _, moment in moments[1:]] == [1740794400, 1740774600]
+    name = succeed("export", *where).strip()
+    succeed("load", "--container", "exports", "--blob", name, "--database", "back.db")
+    again = run_aetl("load", *where, "--blob", name, "--json")
+    (report,) = json.loads(again.stdout)["loads"]
+    assert all(counts["unchanged"] == counts["read"] for counts in report["tables"].values())
