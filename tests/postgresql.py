@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,9 +20,8 @@ from urllib.parse import quote
 
 ELSEWHERE = "AETL_TEST_POSTGRESQL"
 """A variable with the folder of another version's initdb, pg_ctl and psql."""
-PASSWORD = "s3cret of/the:test@role"
 SECONDS = 60
-_SETTINGS = {
+SETTINGS = {
     "fsync": "off",  # a test kills processes, not machines
     "listen_addresses": "127.0.0.1",
     "max_connections": "120",
@@ -78,7 +77,8 @@ class PostgreSQLServer:
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "--wait", f"--mode={mode}", f"--pgdata={self.folder}", "stop")
 
-    def initialize(self) -> None:
+    def initialize(self, settings: Mapping[str, str]) -> None:
+        """Makes the server's folder."""
         self._run(
             "initdb",
             "--no-sync",
@@ -88,7 +88,7 @@ class PostgreSQLServer:
             f"--pgdata={self.folder}",
         )
         with (self.folder / "postgresql.conf").open("a") as file:
-            settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": str(self.folder)}
+            settings = {**settings, "port": str(self.port), "unix_socket_directories": str(self.folder)}
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
         (self.folder / "pg_hba.conf").write_text(
             "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -106,7 +106,7 @@ class PostgreSQLServer:
 
 
 @contextmanager
-def running() -> Iterator[PostgreSQLServer]:
+def running(settings: Mapping[str, str] = SETTINGS) -> Iterator[PostgreSQLServer]:
     """Starts a server, and stops it at the end."""
     with tempfile.TemporaryDirectory(prefix="aetl-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -120,7 +120,7 @@ def running() -> Iterator[PostgreSQLServer]:
             user = pwd.getpwnam("nobody").pw_uid
             os.chown(data, user, -1)
         server = PostgreSQLServer(data, _free_port(), programs, user)
-        server.initialize()
+        server.initialize(settings)
         server.start()
         try:
             yield server

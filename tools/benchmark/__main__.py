@@ -18,6 +18,7 @@ from tools.benchmark import machine, report
 from tools.benchmark.cases import Case, Cases
 from tools.benchmark.exports import FULL, Content
 from tools.benchmark.measure import Failed, measure
+from tools.benchmark.postgresql_cases import PostgreSQLCases
 from tools.benchmark.results import Result
 from tools.benchmark.supplies import FOLDER, NAME, Supplies
 
@@ -32,7 +33,8 @@ def main() -> int:
     content = Content(FULL).times(options.scale * (FACTOR_OF_LARGE if options.large else 1))
     with ExitStack() as stack:
         supplies = Supplies(stack)
-        cases = choose(Cases(supplies, content, is_large=options.large).all(), options.only)
+        sqlite = Cases(supplies, content, is_large=options.large)
+        cases = choose([*sqlite.all(), *PostgreSQLCases(supplies, content, options.large).all()], options.only)
         results = {case.name: Result(case) for case in cases}
         about: dict[str, Any] = machine.describe() | {
             "sessions": content.sessions,

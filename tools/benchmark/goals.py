@@ -1,4 +1,4 @@
-"""What issue 5 says that aetl must and would like to reach, as data, and how each figure follows from the results."""
+"""What issues 5 and 7 say that aetl must and would like to reach, and how each figure follows from the results."""
 
 from __future__ import annotations
 
@@ -75,6 +75,10 @@ GOALS = (
     Goal("1 % into a 10 times larger database, less start-up", "x LIMIT", _ratio("increment", "limit", "start"), 0.03),
     Goal("peak memory of a load, the largest", "MB", _peak(*LOADS), 140, 100),
     Goal("export", "x sqlite3 shell", _ratio("export", "shell"), 1.0, 0.5),
+    Goal("PostgreSQL: first load", "x psql \\copy", _ratio("pg-load", "pg-copy"), 0.5, 0.4),
+    Goal("PostgreSQL: load again, all known", "x psql \\copy", _ratio("pg-again", "pg-copy"), 0.5),
+    Goal("PostgreSQL: export", "x psql \\copy", _ratio("pg-export", "pg-copy-out"), 1.0),
+    Goal("PostgreSQL: peak memory of a load", "MB", _peak("pg-load", "pg-again", "pg-increment"), 140),
     Goal("aetl --help", "s", _seconds("help"), 0.35, 0.15),
     Goal("nothing new among the blobs in a folder", "s", _seconds("nothing-new"), 3.0, 1.0),
     Goal("nothing new among the blobs in a folder", "MB", _peak("nothing-new"), 120),

@@ -71,7 +71,7 @@ def _measured(results: Results) -> Table:
 
 
 def _goals(results: Results, goals: Iterable[Goal]) -> Table:
-    table = Table(title="What issue 5 asks for", title_justify="left")
+    table = Table(title="What issues 5 and 7 ask for", title_justify="left")
     table.add_column("what")
     table.add_column("in")
     for name in ("measured", "must", "aim"):

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from functools import cached_property
@@ -36,7 +37,7 @@ class Supplies:
     """Exports stay in .benchmark/ from one benchmark to the next; all else is made by the aetl of today, and goes."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
+        self.stack = stack
         self._containers: dict[Path, AzureContainer] = {}
         self._databases: dict[tuple[str, object], Path] = {}
         FOLDER.mkdir(exist_ok=True)
@@ -109,11 +110,11 @@ class Supplies:
     @cached_property
     def azurite(self) -> Azurite:
         """A server for the whole benchmark."""
-        return self._stack.enter_context(running())
+        return self.stack.enter_context(running())
 
     def _container(self, folder: Path) -> AzureContainer:
         if folder not in self._containers:
-            container = self._stack.enter_context(self.azurite.new_container())
+            container = self.stack.enter_context(self.azurite.new_container())
             for path in folder.glob("backup_*"):
                 with path.open("rb") as file:
                     container.client.upload_blob(path.name, file)
@@ -122,11 +123,21 @@ class Supplies:
             self._containers[folder] = container
         return self._containers[folder]
 
-    def _load(self, variables: dict[str, str]) -> Path:
-        folder = self._made / str(len(self._databases))
+    def copy(self, content: Content, folder: Path) -> Path:
+        """The folder of that content once more, where the export has another ETag."""
         folder.mkdir()
+        shutil.copyfile(self.folder(content) / NAME, folder / NAME)
+        return folder
+
+    def run_load(self, variables: dict[str, str]) -> Path:
+        """Runs a load that is not measured; gives the folder in which it ran."""
+        folder = Path(tempfile.mkdtemp(dir=self._made))
         command = Command([AETL, "load", "--quiet"], folder, variables)
         subprocess.run(command.arguments, check=True, cwd=folder, env={**clean_environment(), **command.variables})
+        return folder
+
+    def _load(self, variables: dict[str, str]) -> Path:
+        folder = self.run_load(variables)
         if (folder / "local.db-wal").exists():
             raise AssertionError(f"{folder} holds a write-ahead log after the load: the file alone is not the database")
         return folder / "local.db"
