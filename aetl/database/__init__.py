@@ -56,8 +56,13 @@ class Database(Protocol):
     async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
         """Notes in the ledger why an export is not in, replacing an older failure of it; returns the load's id."""
 
-    def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
-        """All rows table by table, some thousand at a time, as of one moment; a table without rows comes once."""
+    def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
+        """All rows table by table, some thousand at a time, as of one moment; a table without rows comes once.
+
+        With `by_key` in the same order on every database: by the key's columns, then by the others (so that equal keys
+        do no harm); nulls first, numbers by value, texts by their bytes in UTF-8. Values are str, int, float, bool
+        and None.
+        """
 
     def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
         """The same as JSON objects with commas between them, made by the database itself or else by `encode`."""

@@ -155,10 +155,12 @@ class SQLite:
         await self._turn_to_wal()
         return load.load_id
 
-    async def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
+    async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
         async with self._transaction("BEGIN"):
             for name in self._columns:
-                async with aclosing(self._rows(name)) as fetched:
+                table = self._statements.tables[name]
+                statement = table.select_in_key_order if by_key else table.select
+                async with aclosing(self._rows(name, statement)) as fetched:
                     async for rows in fetched:
                         yield name, rows
 
@@ -166,7 +168,7 @@ class SQLite:
         async with self._transaction("BEGIN"):
             for name in self._columns:
                 if (statement := self._statements.tables[name].encoded) is None:
-                    async with aclosing(self._rows(name)) as fetched:
+                    async with aclosing(self._rows(name, self._statements.tables[name].select)) as fetched:
                         async for rows in fetched:
                             yield name, encode(name, rows)
                 else:
@@ -174,8 +176,7 @@ class SQLite:
                         async for some in texts:
                             yield name, b",".join(some)
 
-    async def _rows(self, name: str) -> AsyncGenerator[list[Row], None]:
-        statement = self._statements.tables[name].select
+    async def _rows(self, name: str, statement: str) -> AsyncGenerator[list[Row], None]:
         # A cursor left open would still be running, and so interrupt the rollback too.
         with sqlite_errors(self._path):
             async with self._db.execute(statement) as cursor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from aetl.database import statements
-from aetl.database.statements import PARAMETER, optional_text, refuse, text, texts
+from aetl.database.statements import PARAMETER, in_key_order, optional_text, refuse, text, texts
 
 _TABLE_TEXTS = ("create", "upsert", "insert", "select", "truncate")
 
@@ -17,6 +17,7 @@ class TableStatements:
     """The statements of one table; `upsert` and `insert` take a row by position (`?1`, `?2`, ...)."""
 
     name: str
+    columns: tuple[str, ...]
     key: tuple[int, ...]
     """The places of the key's columns in a row."""
     create: str
@@ -31,6 +32,10 @@ class TableStatements:
     """Takes the key's values by position."""
     parents: Mapping[int, str]
     """Place of a referring column -> the query that says whether the record that it means exists."""
+
+    @property
+    def select_in_key_order(self) -> str:
+        return in_key_order(self.select, self.columns, [self.columns[place] for place in self.key], "BINARY")
 
 
 Statements: TypeAlias = statements.Statements[TableStatements]
@@ -56,6 +61,7 @@ def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequen
         raise refuse(source, f"tables/{name}/place must take the key's columns: {', '.join(key)}")
     return TableStatements(
         name,
+        columns=tuple(columns),
         key=tuple(map(list(columns).index, key)),
         indexes=texts(entry, source, f"tables/{name}", "indexes") if entry.get("indexes") else (),
         encoded=optional_text(entry, source, f"tables/{name}", "encoded"),

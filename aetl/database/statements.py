@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,6 +15,8 @@ import yaml
 from aetl.errors import ConfigurationError
 
 PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
+_END = re.compile(r";(?:[\s;]|--[^\n]*+|/\*.*?\*/)*+\Z", re.DOTALL)
+"""A statement's semicolon, with nothing but comments behind it."""
 _LEDGER_TEXTS = (
     "pending", "is_older", "begin", "finish", "forget_failures", "reject", "history", "last_success", "truncate"
 )  # fmt: skip
@@ -33,6 +35,23 @@ class Statements(Generic[Table]):
     tables: Mapping[str, Table]
     ledger_create: tuple[str, ...]
     ledger: Mapping[str, str]
+
+
+def in_key_order(
+    select: str, columns: Sequence[str], key: Sequence[str], collation: str, texts: Collection[str] | None = None
+) -> str:
+    """What `select` gives, by the key and then by the other columns, nulls first, so that any two databases agree.
+
+    It is put around the statement, so that no SQL file of one's own must know of it. `texts` are the columns that take
+    the collation, which must compare bytes; None means all, for a database that lets numbers have one.
+    """
+    terms = []
+    for column in (*key, *(each for each in columns if each not in key)):
+        quoted = column.replace('"', '""')
+        collate = f" COLLATE {collation}" if texts is None or column in texts else ""
+        terms.append(f'"{quoted}"{collate} NULLS FIRST')
+    # On lines of its own: it may end in a comment.
+    return f"SELECT * FROM (\n{_END.sub('', select).rstrip()}\n) AS records ORDER BY {', '.join(terms)}"
 
 
 def read_statements(

@@ -205,6 +205,7 @@ async def test_a_schema_file_that_cannot_be_used_ends_it(tmp_path: Path) -> None
     [
         ({"create": "CREATE TABEL nodes (id)"}, "SQL", 'near "TABEL": syntax error'),
         ({"select": "SELECT id, above, name FROM nodes"}, "SQL", "no such column: name"),
+        ({"select": "SELECT id, above, label FROM nodes WHERE label <> ';--'"}, "SQL", "unrecognized token"),
         ({"truncate": "DELETE FROM node"}, "SQL", "no such table: node"),
         ({"upsert": 3}, "database", "tables/nodes/upsert must be a text"),
     ],

@@ -274,21 +274,51 @@ async def test_the_history_begins_with_the_last_load(kind: Kind) -> None:
         assert [report.blob for report in await database.history(2)] == [listed(3).name, listed(2).name]
 
 
-async def test_a_dump_is_of_one_moment(kind: Kind) -> None:
+@pytest.mark.parametrize("by_key", [False, True])
+async def test_a_dump_is_of_one_moment(kind: Kind, by_key: bool) -> None:
     await load_into(kind, make_export(3), listed(1))
     found: dict[str, int] = {}
     async with kind.opened("read") as reader:
-        async for table, rows in reader.dump():
+        async for table, rows in reader.dump(by_key=by_key):
             if not found:
                 await load_into(kind, make_export(9), listed(2))
             found[table] = found.get(table, 0) + len(rows)
     assert found == {"sessions": 3, "events": 6, "event_parents": 3}
 
 
-async def test_an_empty_table_is_dumped_once(kind: Kind) -> None:
+@pytest.mark.parametrize("by_key", [False, True])
+async def test_an_empty_table_is_dumped_once(kind: Kind, by_key: bool) -> None:
     await load_into(kind, empty_export())
     async with kind.opened("read") as database:
-        assert [(table, rows) async for table, rows in database.dump()] == [(table, []) for table in TABLES]
+        dumped = [(table, rows) async for table, rows in database.dump(by_key=by_key)]
+    assert dumped == [(table, []) for table in TABLES]
+
+
+async def test_a_dump_by_key_is_in_the_order_of_the_keys_bytes(kind: Kind) -> None:
+    ids = [*("", " ", "!", "10", "9", "A", "Z", "a", "a b", "ab", "z", "\x7f"), *"éÉ\ud7ff\ue000\ufffe\U0001f600"]
+    document = {
+        "sessions": [session(1, id=each) for each in ids[::-1]],
+        "events": [event(number, 0, id=each, session_id=each) for number, each in enumerate(ids[::-1])],
+        "event_parents": [{"child_id": one, "parent_id": other} for other in ids[::-3] for one in ids[::-1]],
+    }
+    await load_into(kind, document)
+    found: dict[str, list[Any]] = {table: [] for table in TABLES}
+    async with kind.opened("read") as database:
+        async for table, rows in database.dump(by_key=True):
+            found[table] += rows
+    in_bytes = sorted(each.encode() for each in ids)
+    assert [row[0].encode() for row in found["sessions"]] == [row[0].encode() for row in found["events"]] == in_bytes
+    pairs = [(one.encode(), other.encode()) for one, other in found["event_parents"]]
+    assert pairs == sorted(pairs) and len(pairs) == len(document["event_parents"])
+
+
+async def test_a_dump_by_key_holds_the_same_rows(kind: Kind) -> None:
+    await load_into(kind, make_export(2500))
+    async with kind.opened("read") as database:
+        by_key = [(table, row) async for table, rows in database.dump(by_key=True) for row in rows]
+        plain = [(table, row) async for table, rows in database.dump() for row in rows]
+    assert [table for table, _ in by_key] == [table for table, _ in plain]
+    assert set(by_key) == set(plain) and len(by_key) == len(plain)
 
 
 @pytest.mark.parametrize(

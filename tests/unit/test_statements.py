@@ -13,6 +13,7 @@ import yaml
 
 from aetl.contract import Contract
 from aetl.database import sqlite_statements, statements
+from aetl.database.statements import in_key_order
 from aetl.errors import ConfigurationError
 
 Statements = sqlite_statements.Statements
@@ -59,6 +60,30 @@ def test_names_become_places_in_the_row() -> None:
     assert "VALUES (?2, ?3, ?1)" in found.tables["sessions"].insert
     assert found.tables["sessions"].key == (1,)
     assert found.tables["events"].parents == {2: "SELECT EXISTS (SELECT 1 FROM sessions WHERE id = ?1)"}
+
+
+@pytest.mark.parametrize("end", ["", "\n;", "\n ;\n", "\n;; -- x; y\n/* z\n;*/ --"], ids=ascii)
+def test_the_key_orders_first_and_then_the_other_columns(tmp_path: Path, end: str) -> None:
+    def change(content: Any) -> None:
+        content["tables"]["sessions"] |= {
+            "key": ["started_at", "id"],
+            "place": None,
+            "select": f"SELECT * FROM s -- all{end}",
+        }
+
+    table = read_statements(with_change(tmp_path, change)).tables["sessions"]
+    head = "SELECT * FROM (\nSELECT * FROM s -- all\n) AS records ORDER BY "
+    assert in_key_order(table.select, table.columns, ["started_at", "id"], "X") == (
+        f'{head}"started_at" COLLATE X NULLS FIRST, "id" COLLATE X NULLS FIRST, "meta" COLLATE X NULLS FIRST'
+    )
+    assert in_key_order(table.select, table.columns, ["started_at", "id"], "X", {"id"}) == (
+        f'{head}"started_at" NULLS FIRST, "id" COLLATE X NULLS FIRST, "meta" NULLS FIRST'
+    )
+
+
+def test_a_columns_name_is_quoted() -> None:
+    ordered = in_key_order("SELECT", ("id", 'a"b', "c; --"), ["id"], "X", ())
+    assert ordered.endswith('ORDER BY "id" NULLS FIRST, "a""b" NULLS FIRST, "c; --" NULLS FIRST')
 
 
 def test_what_only_looks_like_a_name_stays(tmp_path: Path) -> None:
