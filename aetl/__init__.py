@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from aetl.errors import ContractError as ContractError
     from aetl.errors import DatabaseError as DatabaseError
     from aetl.errors import LoadRunning as LoadRunning
+    from aetl.models import DatabaseDigest as DatabaseDigest
     from aetl.models import LoadReport as LoadReport
     from aetl.models import TableCounts as TableCounts
+    from aetl.models import TableDigest as TableDigest
+    from aetl.pipeline import digest as digest
     from aetl.pipeline import export as export
     from aetl.pipeline import load as load
     from aetl.simulation.night import simulate as simulate
@@ -34,8 +37,8 @@ _HOMES = {
     "aetl.errors": (
         "AetlError", "ConfigurationError", "ContainerError", "ContractError", "DatabaseError", "LoadRunning"
     ),
-    "aetl.models": ("LoadReport", "TableCounts"),
-    "aetl.pipeline": ("export", "load"),
+    "aetl.models": ("DatabaseDigest", "LoadReport", "TableCounts", "TableDigest"),
+    "aetl.pipeline": ("digest", "export", "load"),
     "aetl.simulation.night": ("simulate",),
 }  # fmt: skip
 __all__ = [name for names in _HOMES.values() for name in names]

@@ -215,6 +215,23 @@ def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, q
 @aetl.command()
 @_command
 @_JSON
+def digest(settings: Any, as_json: bool, quiet: bool) -> int:
+    """Show rows and a SHA-256 of every table, equal for equal content on every database."""
+    from dataclasses import asdict
+
+    from aetl import display, pipeline
+
+    found = run_async(pipeline.digest(settings))
+    if as_json:
+        display.print_json(asdict(found))
+    elif not quiet:
+        display.print_digest(found)
+    return 0
+
+
+@aetl.command()
+@_command
+@_JSON
 def check(settings: Any, as_json: bool, quiet: bool) -> int:
     """Find out what would go wrong tonight.
 

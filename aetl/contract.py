@@ -97,6 +97,15 @@ class Table:
             return lambda record: (record[column],)
         return itemgetter(*self.columns)
 
+    def restore(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Rows as a database gives them, with true and false where it kept 1 and 0: the values of an export."""
+        if not (places := self.booleans):
+            return rows
+        return [
+            tuple([bool(value) if place in places and isinstance(value, int) else value for place, value in each])
+            for each in map(enumerate, rows)
+        ]
+
     @cached_property
     def judge(self) -> jsonschema_rs.Draft7Validator:
         """The fast validator of whole batches.
@@ -228,13 +237,7 @@ class Contract:
 
     def encode(self, table: str, rows: Sequence[Row]) -> bytes:
         """The records that `rows` were made from, as JSON objects with commas between them: the reverse of `check`."""
-        places = self.tables[table].booleans
-        if places:
-            rows = [
-                tuple([bool(value) if place in places and isinstance(value, int) else value for place, value in each])
-                for each in map(enumerate, rows)
-            ]
-        return _encode(list(starmap(self.tables[table].record, rows)))[1:-1]
+        return _encode(list(starmap(self.tables[table].record, self.tables[table].restore(rows))))[1:-1]
 
 
 def _positions(batch: Batch) -> range:

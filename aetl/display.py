@@ -1,4 +1,4 @@
-"""What people and machines see of loads, ledger and findings: tables, a progress bar, JSON."""
+"""What people and machines see of loads, ledger, digests and findings: tables, a progress bar, JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from aetl.logs import redact
-from aetl.models import Export, Finding, LoadReport, TableCounts
+from aetl.models import DatabaseDigest, Export, Finding, LoadReport, TableCounts
 from aetl.process import Ending, forget_stdout, show
 from aetl.progress import LoggedProgress, Progress
 
@@ -93,6 +93,16 @@ def print_history(reports: Sequence[LoadReport]) -> None:
             *(f"{number:,}" if isinstance(number, int) else number for number in numbers),
             report.error or "",
         )
+    _console().print(table)
+
+
+def print_digest(digest: DatabaseDigest) -> None:
+    """A line per table, and one for all."""
+    table = _table("table", "rows", "SHA-256")
+    for name, each in digest.tables.items():
+        table.add_row(name, f"{each.rows:,}", each.sha256)
+    table.add_section()
+    table.add_row("all", f"{digest.rows:,}", digest.sha256)
     _console().print(table)
 
 
@@ -190,7 +200,7 @@ def _table(*columns: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        is_number = column in ("load", "read", "loaded", "unchanged", "rejected", "MB", "seconds")
+        is_number = column in ("load", "rows", "read", "loaded", "unchanged", "rejected", "MB", "seconds")
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     return table
 

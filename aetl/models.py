@@ -134,6 +134,23 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class TableDigest:
+    """How many records a table holds, and a SHA-256 over them as hexadecimal digits; hashing.py says of which bytes."""
+
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseDigest:
+    """The digest of each table as of one moment, in the contract's order, and that of all of them together."""
+
+    rows: int
+    sha256: str
+    tables: Mapping[str, TableDigest]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One line of `aetl check`: what was looked at, how it is, and what to do about it."""
 

@@ -2,6 +2,7 @@
 
 container -> bytes -> batches -> checked batches -> database        load
 database -> rows -> bytes -> container                              export
+database -> rows in order -> hashes                                 digest
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from aetl.errors import (
     ExportDamaged,
     ExportNotFound,
 )
+from aetl.hashing import TableHash, digest_of_all
 from aetl.logs import log_this
-from aetl.models import Batch, CheckedBatch, Export, LoadReport, State
+from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, State
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
 from aetl.tally import Tally
@@ -92,6 +94,20 @@ async def export_from(database: Database, container: Container, contract: Contra
             async with aclosing(compress(chunks)) as compressed:
                 await container.write(name, compressed)
     return name
+
+
+@log_this
+async def digest(settings: Settings) -> DatabaseDigest:
+    """What all tables hold, as hashes that are equal for equal records, whichever database they are in."""
+    contract = Contract.read(settings.schema)
+    hashes = {name: TableHash(table.columns) for name, table in contract.tables.items()}
+    async with (
+        open_database(settings.database, "read", contract.columns, settings.sql) as database,
+        aclosing(database.dump(by_key=True)) as dumped,
+    ):
+        async for name, rows in dumped:
+            hashes[name].add(contract.tables[name].restore(rows))
+    return digest_of_all({name: each.digest() for name, each in hashes.items()})
 
 
 async def waiting(

@@ -1,4 +1,4 @@
-"""What a load takes in a process of its own, or something to compare it with: memory, and time of the processor."""
+"""What aetl takes in a process of its own, or something to compare it with: memory, and time of the processor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ LOAD = """
 import asyncio, sys, aetl
 (report,) = asyncio.run(aetl.load(aetl.Settings(container=sys.argv[1], database=sys.argv[2])))
 assert report.status == "loaded", report.error
+"""
+DIGEST = """
+import asyncio, sys, aetl
+assert asyncio.run(aetl.digest(aetl.Settings(database=sys.argv[1]))).rows
 """
 # ru_maxrss begins with what the parent process took: so where the kernel tells this process's own, that is taken.
 _TELL = """

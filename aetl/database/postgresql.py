@@ -29,11 +29,13 @@ from aetl.database.postgresql_session import (
     tables_there,
 )
 from aetl.database.postgresql_statements import Statements, read_table
-from aetl.database.statements import read_statements
+from aetl.database.statements import in_key_order, read_statements
 from aetl.errors import ConfigurationError, DatabaseNotFound, LoadRunning
 from aetl.models import Export, Finding, LoadReport, Reject, Row
 
 _ROWS_AT_ONCE = 2_000
+_TEXTS = ("text", "varchar", "bpchar")
+"""The types that are compared by a collation."""
 _MORE_STATEMENTS = (
     "lock", "look", "tables", "columns", "lacking",
     "simulation_relations", "simulation_drop", "simulation_create", "simulation_enter",
@@ -140,8 +142,8 @@ class PostgreSQL:
             self._db, self._name, self._statements, self._columns, load_id, is_older=is_older, made=made
         )
 
-    async def dump(self) -> AsyncGenerator[tuple[str, list[Row]], None]:
-        async with aclosing(self._records()) as fetched:
+    async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
+        async with aclosing(self._records(by_key=by_key)) as fetched:
             async for name, records in fetched:
                 yield name, [tuple(record) for record in records]
 
@@ -151,18 +153,23 @@ class PostgreSQL:
             async for name, records in fetched:
                 yield name, encode(name, cast("list[Row]", records))  # a Record is a sequence of values, too
 
-    async def _records(self) -> AsyncGenerator[tuple[str, list[asyncpg.Record]], None]:
+    async def _records(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[asyncpg.Record]], None]:
         """Some thousand records at a time; the next ones are on their way meanwhile."""
         async with self._transaction(isolation="repeatable_read", readonly=True):
             for name, columns in self._columns.items():
                 with postgresql_errors(self._name):
-                    statement = await self._db.prepare(self._statements.tables[name].select)
+                    table = self._statements.tables[name]
+                    statement = await self._db.prepare(table.select)
                     if [attribute.name for attribute in statement.get_attributes()] != list(columns):
                         raise ConfigurationError(
                             f"the SQL file {self._statements.source}: tables/{name}/select must give the schema's "
                             f"columns in order: {', '.join(columns)}",
                             hint="Mend the file that --sql names.",
                         )
+                    if by_key:
+                        texts = [each.name for each in statement.get_attributes() if each.type.name in _TEXTS]
+                        ordered = in_key_order(table.select, columns, table.key, '"C"', texts)
+                        statement = await self._db.prepare(ordered)
                     cursor = await statement.cursor()
                     records = await cursor.fetch(_ROWS_AT_ONCE)
                     is_first = True

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.exports import blob_name, make_export, write
 
 EXPORTS = Path("exports")
-COMMANDS = ("run", "load", "export", "status", "check")
+COMMANDS = ("run", "load", "export", "status", "digest", "check")
 unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix shell or terminal")
 
 
@@ -81,10 +81,11 @@ def test_an_unexpected_failure_is_one_line_and_its_traceback_is_in_the_log() -> 
 
 
 @pytest.mark.parametrize("arguments", [("run",), ("load", "--container", "exports"),
-    ("export", "--container", "out"), ("status",), ("check", "--container", "exports")], ids=" ".join)  # fmt: skip
+    ("export", "--container", "out"), ("status",), ("digest",),
+    ("check", "--container", "exports")], ids=" ".join)  # fmt: skip
 def test_quiet_says_nothing_on_success(arguments: tuple[str, ...]) -> None:
     write(EXPORTS, 0, make_export())
-    if arguments[0] == "export":
+    if arguments[0] in ("export", "digest"):
         succeed("load", "--container", EXPORTS)
     assert succeed(*arguments, "--quiet") == ""
 
@@ -95,7 +96,7 @@ def test_every_console_can_show_it(encoding: str) -> None:
     reject["events"][0]["ts"] = "gestern \N{SNOWMAN}"
     write(EXPORTS, 0, reject)
     for arguments in (["run"], ["load", "--container", "exports", "--database", "other.db"],
-                      ["status", "--database", "other.db"], ["check"]):  # fmt: skip
+                      ["status", "--database", "other.db"], ["digest"], ["check"]):  # fmt: skip
         done = subprocess.run(
             [*AETL, *arguments], capture_output=True, check=False, timeout=SECONDS,
             env=environment({"PYTHONIOENCODING": encoding}),

@@ -92,7 +92,7 @@ def test_an_export_during_a_load_sees_a_whole_state_and_does_not_wait(night: Nig
     assert content("seen.db") in (earlier, night.content)
 
 
-@pytest.mark.parametrize("command", ["status", thorough("load --dry-run"), thorough("check")])
+@pytest.mark.parametrize("command", ["status", "digest", thorough("load --dry-run"), thorough("check")])
 def test_who_only_reads_is_not_held_up_by_a_load(command: str, night: Night) -> None:
     write(Path("earlier"), 0, make_export(500, meta="before"))
     succeed("load", "--container", "earlier")

@@ -1,4 +1,4 @@
-"""The memory that a load takes does not grow with the export."""
+"""The memory that a load takes does not grow with the export, nor that of a digest with the database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cost import LOAD, peak
+from tests.cost import DIGEST, LOAD, peak
 from tests.exports import encode, make_export, write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows counts memory otherwise")
@@ -45,3 +45,18 @@ def test_twice_the_export_takes_the_same_memory(tmp_path: Path, order: bool) -> 
     assert max(peaks) < 200 * MB, told
     assert peaks[1] < 1.15 * peaks[0], told
     assert peak(_WHOLE, tmp_path / "exports 30000") > 2 * peaks[1], told
+
+
+def test_the_digest_of_twice_the_rows_takes_the_same_memory(tmp_path: Path) -> None:
+    sizes, peaks = [], []
+    for sessions in (7_000, 14_000):
+        folder, database = tmp_path / f"exports {sessions}", tmp_path / f"{sessions}.db"
+        lay_down(folder, sessions, is_reversed=False)
+        peak(LOAD, folder, database)
+        sizes.append(database.stat().st_size)
+        peaks.append(peak(DIGEST, database))
+    told = f"{peaks[0] / MB:.0f} MB for {sizes[0] / MB:.0f} MB, {peaks[1] / MB:.0f} MB for {sizes[1] / MB:.0f} MB"
+    print(told)
+    assert sizes[0] > 25 * MB and sizes[1] > 1.9 * sizes[0], told
+    assert max(peaks) < 100 * MB, told
+    assert peaks[1] < 1.1 * peaks[0], told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from aetl.config import Settings
-from aetl.pipeline import export, load
+from aetl.pipeline import digest, export, load
+from tests.digests import expected
 from tests.exports import Record, encode, in_order, write
 from tests.integration.databases import Kind
 
@@ -81,3 +83,6 @@ async def test_an_export_of_what_was_loaded_is_what_was_loaded(
         assert in_order(json.loads(gzip.decompress(data) if compress else data)) == in_order(document)
         (again,) = await load(options)
         assert all(counts.unchanged == counts.read for counts in again.tables.values())
+        copy = replace(options, database=str(Path(folder, "copy.db")))
+        assert all(report.rejected == 0 for report in await load(copy))
+        assert asdict(await digest(copy)) == asdict(await digest(options)) == expected(document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import json
 import re
 import shlex
@@ -306,6 +307,43 @@ def test_json_of_status_has_the_shape_that_is_shown(container: Path, capsys: pyt
     assert _keys(_of_one_table(content)) == _keys(json_block("aetl status"))
 
 
+@pytest.fixture
+def digested() -> Any:
+    """The content that the chapter on digests shows, loaded into chat.db; its table of sessions as lines of bytes."""
+    lines = blocks("jsonl")[0].encode()
+    columns, *rows = map(json.loads, lines.splitlines())
+    sessions = [dict(zip(columns, row, strict=True)) for row in reversed(rows)]
+    Path("shown").mkdir()
+    content = {"sessions": sessions, "events": [], "event_parents": []}
+    Path("shown/backup_1.json").write_text(json.dumps(content), encoding="utf-8")
+    asyncio.run(aetl.load(aetl.Settings(container="shown", database="chat.db")))
+    return lines
+
+
+def test_json_of_digest_is_what_is_shown_and_what_the_lines_hash_to(
+    digested: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = json_block("aetl digest")
+    assert printed(capsys, "digest", "--json", "--database", "chat.db") == shown
+    assert hashlib.sha256(digested).hexdigest() == shown["tables"]["sessions"]["sha256"]
+    (total,) = blocks("jsonl")[1:]
+    assert hashlib.sha256(total.encode()).hexdigest() == shown["sha256"]
+    assert [json.loads(line) for line in total.splitlines()] == [
+        [name, each["rows"], each["sha256"]] for name, each in sorted(shown["tables"].items())
+    ]
+
+
+def test_the_way_from_one_database_to_another_ends_with_equal_digests(
+    container: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (calls,) = (block for block in blocks("sh") if "diff before.txt -" in block)
+    said = []
+    for line in calls.splitlines():
+        program(shlex.split(re.split("[>|]", line)[0])[1:], prog_name="aetl", standalone_mode=False)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[-1] and "sessions" in said[0]
+
+
 def test_json_of_check_has_the_shape_that_is_shown(container: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = printed(capsys, "check", "--json", "--container", str(container))
     assert content["findings"][0] == json_block("aetl check")["findings"][0]
@@ -343,7 +381,7 @@ def test_there_is_an_example_in_python() -> None:
 def test_the_names_of_the_python_interface_are_public() -> None:
     named = {name for span in SPANS for name in re.findall(r"\baetl\.([A-Za-z]\w*)(?=\(|$)", span)}
     named |= {name for block in blocks("python") for name in re.findall(r"\baetl\.(\w+)", block)}
-    assert {"load", "export", "simulate", "read_settings", "Settings", "AetlError"} <= named
+    assert {"load", "export", "digest", "simulate", "read_settings", "Settings", "AetlError"} <= named
     assert named - {"log", "env", "exe"} <= set(aetl.__all__)
 
 

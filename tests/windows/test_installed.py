@@ -14,7 +14,7 @@ from tests.azurite import AzureContainer, Azurite
 from tests.windows import wine
 from tests.windows.job import Installed, Job, content, counts, ledger
 
-EVERY_COMMAND = ("run", "load", "export", "status", "check", "schedule")
+EVERY_COMMAND = ("run", "load", "export", "status", "digest", "check", "schedule")
 
 
 @pytest.fixture
