@@ -200,6 +200,25 @@ def test_without_the_driver_the_line_says_what_to_install(tmp_path: Path) -> Non
     assert "aetl[postgresql]" in done.stderr
 
 
+def test_what_is_moved_from_sqlite_and_back_has_the_same_digests(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = make_export(40, events=3)
+    document["sessions"][3]["meta"] = 'größe \u2028 \U0001f600 \\ "quoted"\n'
+    document["events"][5]["round"] = -(2**63)
+    document["events"][6]["round"] = None
+    write(Path("exports"), 0, document)
+    succeed("load", "--container", "exports", "--database", "local.db")
+    before = succeed("digest", "--database", "local.db", "--json")
+    monkeypatch.setenv("CHAT_DB_URL", chat.url())
+    succeed("export", "--database", "local.db", "--container", "moving")
+    succeed("load", "--container", "moving")
+    assert succeed("digest", "--json") == before
+    succeed("export", "--container", "back")
+    succeed("load", "--container", "back", "--database", "back.db")
+    assert succeed("digest", "--database", "back.db", "--json") == before
+    chat.query("UPDATE events SET raw_text = raw_text || ' ' WHERE id = 'e7'")
+    assert succeed("digest", "--json") != before
+
+
 def test_columns_to_query_by(chat: Chat) -> None:
     typed = Path(__file__).resolve().parents[2] / "aetl/yaml/sql/postgresql_typed.yaml"
     document = make_export(3)
