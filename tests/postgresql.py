@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -106,8 +107,10 @@ class PostgreSQLServer:
 
 
 @contextmanager
-def running(settings: Mapping[str, str] = SETTINGS) -> Iterator[PostgreSQLServer]:
-    """Starts a server, and stops it at the end."""
+def running(
+    settings: Mapping[str, str] = SETTINGS, files: Mapping[str, bytes] = MappingProxyType({})
+) -> Iterator[PostgreSQLServer]:
+    """Starts a server, and stops it at the end; `files` are laid into its folder."""
     with tempfile.TemporaryDirectory(prefix="aetl-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -121,6 +124,11 @@ def running(settings: Mapping[str, str] = SETTINGS) -> Iterator[PostgreSQLServer
             os.chown(data, user, -1)
         server = PostgreSQLServer(data, _free_port(), programs, user)
         server.initialize(settings)
+        for file, content in files.items():
+            (data / file).touch(mode=0o600)
+            (data / file).write_bytes(content)
+            if user is not None:
+                os.chown(data / file, user, -1)
         server.start()
         try:
             yield server

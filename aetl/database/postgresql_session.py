@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from aetl.database.postgresql_errors import URL, postgresql_errors
+from aetl.database.postgresql_errors import ERRORS, URL, postgresql_errors
 from aetl.database.postgresql_statements import Statements
 from aetl.database.statements import PARAMETER
 from aetl.errors import ConfigurationError, DatabaseInaccessible, DatabaseNotOurs
@@ -58,7 +58,7 @@ async def connect(url: str, name: str) -> Connection:
         try:
             connection: Connection = await asyncpg.connect(dsn, timeout=seconds, server_settings=_SETTINGS)
         except ValueError as error:
-            if isinstance(error, asyncpg.InterfaceError):
+            if isinstance(error, ERRORS):  # as a certificate that cannot be verified is, too
                 raise
             raise ConfigurationError(f"the URL of the database {name} cannot be used: {error}", hint=URL) from error
         with suppress(asyncpg.PostgresError):  # not known before 14, nor on every system

@@ -8,11 +8,18 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from tests import postgresql as servers
 from tests.acceptance.command import fail, run_aetl, succeed
 from tests.exports import make_export, write
 from tests.postgresql import PostgreSQLServer
@@ -180,6 +187,68 @@ def test_other_columns_than_the_sql_files_are_told(chat: Chat) -> None:
     write(Path("exports"), 1, make_export(4))
     assert "other tables than the SQL file says" in fail(5, "load", *where)
     assert "kind" in run_aetl("check", *where).stdout
+
+
+@pytest.fixture(scope="module")
+def tls_server(
+    postgresql: PostgreSQLServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[PostgreSQLServer, Path]]:
+    """A server that speaks TLS, and its certificate, which nobody has signed but itself."""
+    if not postgresql.query("SELECT setting FROM pg_settings WHERE name = 'ssl_library'")[0][0]:
+        pytest.skip("the server from PyPI is built without TLS; Debian's, with which .ci/run runs this, has it")
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = make_certificate("localhost")
+    (folder / "root.crt").write_bytes(certificate)
+    with servers.running({**servers.SETTINGS, "ssl": "on"}, {"server.crt": certificate, "server.key": key}) as server:
+        yield server, folder / "root.crt"
+
+
+def make_certificate(host: str) -> tuple[bytes, bytes]:
+    """A certificate and its key, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM), private
+
+
+@pytest.mark.parametrize(
+    ("host", "mode", "is_trusted"),
+    [
+        ("localhost", "require", False),
+        ("localhost", "verify-full", True),
+        ("127.0.0.1", "verify-ca", True),
+        ("127.0.0.1", "verify-full", None),
+        ("localhost", "verify-full", None),
+    ],
+)
+def test_tls_is_as_strict_as_the_url_says(
+    host: str, mode: str, is_trusted: bool | None, tls_server: tuple[PostgreSQLServer, Path]
+) -> None:
+    """`is_trusted` None: the server is not who it should be, by its name or by its certificate."""
+    server, root = tls_server
+    if host == "localhost" and is_trusted is None:
+        root = Path("other.crt")
+        root.write_bytes(make_certificate("localhost")[0])
+    url = server.url(sslmode=mode, **({} if is_trusted is False else {"sslrootcert": str(root)}))
+    url = url.replace("127.0.0.1", host, 1)
+    write(Path("exports"), 0, make_export(3))
+    if is_trusted is None:
+        assert "no TLS connection" in fail(5, "load", "--container", "exports", "--database", url)
+    else:
+        assert "FAILURE" not in succeed("check", "--container", "exports", "--database", url)
 
 
 def test_a_database_in_another_encoding_is_refused(postgresql: PostgreSQLServer) -> None:
