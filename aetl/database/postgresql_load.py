@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import tempfile
-from array import array
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import IO, Any
 
@@ -16,17 +14,13 @@ import asyncpg
 from aetl.database.ledger import finished, rejected
 from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_session import Connection, execute_many, fetch
+from aetl.database.postgresql_staging import OF_THE_ROW, Placed, Staging
 from aetl.database.postgresql_statements import Statements, TableStatements, Versions
-from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
+from aetl.database.rejects import reject_orphan
 from aetl.errors import ConfigurationError
-from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
+from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
 
 _ROWS_AT_ONCE = 2_000
-_OF_THE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, UnicodeEncodeError)
-"""What one record can be the fault of."""
-
-_Placed = tuple[int, Row]
-"""A record's place in the export's array, and its values."""
 
 
 class PostgreSQLLoad:
@@ -56,27 +50,18 @@ class PostgreSQLLoad:
         self._connection = connection
         self._name = name
         self._statements = statements
-        self._columns = columns
         self._is_older = is_older
-        self._made = made
-        self._at_once: set[str] = set()
-        self._ranked: set[str] = set()
+        self._staging = {
+            table: Staging(connection, statements, table, columns[table], is_made=table in made)
+            for table in statements.tables
+        }
         self._refused: list[Outcome] = []
         self._copying: asyncio.Task[None] | None = None
-        self._staged = dict.fromkeys(statements.tables, 0)
-        self._types: dict[str, Mapping[str, str]] = {}
-        self._gaps: dict[str, array[int]] = {name: array("q") for name in statements.tables}
-        self._next = dict.fromkeys(statements.tables, 0)
 
     async def begin(self) -> None:
         """Makes the temporary tables."""
-        for name, table in self._statements.tables.items():
-            await self._connection.execute(table.stage)
-            self._types[name] = await self._columns_of(table.staging)
-            if name in self._made:
-                types = await self._columns_of(name)
-                if all(types.get(column) == self._types[name].get(column) for column in self._columns[name]):
-                    self._at_once.add(name)
+        for staging in self._staging.values():
+            await staging.begin()
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         with postgresql_errors(self._name):
@@ -89,7 +74,7 @@ class PostgreSQLLoad:
     async def settle(self) -> list[Outcome]:
         with postgresql_errors(self._name):
             await self._copied()
-            return self._refused + [await self._bring_in(table) for table in self._statements.tables.values()]
+            return self._refused + [await self._bring_in(staging) for staging in self._staging.values()]
 
     async def end(self) -> None:
         """Breaks off what a load that failed was still doing, so that it can be rolled back."""
@@ -115,118 +100,48 @@ class PostgreSQLLoad:
             rows = [_without_nul(rejected(self.load_id, reject)) for reject in rejects]
             await execute_many(self._connection, self._statements.ledger["reject"], rows)
 
-    async def _columns_of(self, table: str) -> dict[str, str]:
-        rows = await fetch(self._connection, self._statements.ledger["columns"], {"name": table})
-        return {row["attname"]: row["type"] for row in rows}
-
     async def _copy(self, batch: CheckedBatch) -> None:
         """Copies records to where they go first; what PostgreSQL cannot hold is refused."""
-        name, placed = batch.table, list(zip(batch.positions, batch.rows, strict=True))
-        if name not in self._at_once:
-            rejects = await self._sift(name, placed, lambda some: self._stage(name, some))
-        else:
-            rejects = await self._sift(
-                name, placed, lambda some: self._copy_records(name, self._columns[name], [row for _, row in some])
-            )
-            refused = {reject.position for reject in rejects}
-            for position, _ in placed:
-                if position not in refused:
-                    if position != self._next[name]:
-                        self._gaps[name].extend(range(self._next[name], position))
-                    self._next[name] = position + 1
-        self._staged[name] += len(placed) - len(rejects)
+        rejects = await self._staging[batch.table].take(list(zip(batch.positions, batch.rows, strict=True)))
         if rejects:
             await self.keep_rejects(rejects)
-            self._refused.append(Outcome(name, TableCounts(rejected=len(rejects)), rejects))
+            self._refused.append(Outcome(batch.table, TableCounts(rejected=len(rejects)), rejects))
 
-    async def _stage(self, name: str, placed: Sequence[_Placed]) -> None:
-        columns = ("position", *self._columns[name])
-        await self._copy_records(
-            self._statements.tables[name].staging, columns, [(position, *row) for position, row in placed]
-        )
-
-    async def _copy_records(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        await self._connection.copy_records_to_table(table, records=rows, columns=columns)
-
-    async def _sift(
-        self, name: str, placed: Sequence[_Placed], action: Callable[[Sequence[_Placed]], Awaitable[object]]
-    ) -> list[Reject]:
-        """Does something with all of some records; where that fails, with each half, down to the one at fault."""
-        if not placed:
-            return []
-        try:
-            async with self._connection.transaction():
-                await action(placed)
-            return []
-        except _OF_THE_ROW as error:
-            fitted = [(position, self._fit(name, row)) for position, row in placed]
-            if any(new is not old for (_, new), (_, old) in zip(fitted, placed, strict=True)):
-                return await self._sift(name, fitted, action)
-            if len(placed) == 1:
-                ((position, row),) = placed
-                return [reject_row(name, self._columns[name], row, position, *self._fault(name, row, error))]
-        middle = len(placed) // 2
-        return [
-            *await self._sift(name, placed[:middle], action),
-            *await self._sift(name, placed[middle:], action),
-        ]
-
-    def _fit(self, name: str, row: Row) -> Row:
-        """The same values as the columns want them: of integers, JSON Schema says, 1.0 is one."""
-        types = [self._types[name].get(column) for column in self._columns[name]]
-        if not any(kind == "bigint" and isinstance(value, float) for kind, value in zip(types, row, strict=True)):
-            return row
-        return tuple(
-            int(value) if kind == "bigint" and isinstance(value, float) else value
-            for kind, value in zip(types, row, strict=True)
-        )
-
-    def _fault(self, name: str, row: Row, error: Exception) -> tuple[str, str]:
-        """JSON pointer and reason."""
-        if isinstance(error, UnicodeEncodeError):
-            return pointer_to(error, self._columns[name], row), NO_UNICODE
-        for column, value in zip(self._columns[name], row, strict=True):
-            if isinstance(value, str) and "\0" in value:
-                return f"/{column}", "holds U+0000, which PostgreSQL cannot keep in a text"
-        return "", " ".join(str(getattr(error, "message", error)).split())  # behind it: the whole row
-
-    async def _bring_in(self, table: TableStatements) -> Outcome:
-        name = table.name
-        if name in self._made:
-            if name in self._at_once:
+    async def _bring_in(self, staging: Staging) -> Outcome:
+        name = staging.table.name
+        if staging.is_made:
+            if staging.is_at_once:
                 try:
                     async with self._connection.transaction():
-                        await self._make_keys(table)
-                    return Outcome(name, TableCounts(0, self._staged[name]))
+                        await self._make_keys(staging.table)
+                    return Outcome(name, TableCounts(0, staging.count))
                 except asyncpg.IntegrityConstraintViolationError:
-                    await self._connection.execute(table.restage)
-                    await self._connection.execute(table.truncate)
-                    self._ranked.add(name)
-            await self._make_keys(table)
-        loaded, rejects = await self._merge(table)
+                    await staging.take_back()
+            await self._make_keys(staging.table)
+        loaded, rejects = await self._merge(staging)
         await self.keep_rejects(rejects)
-        unchanged = self._staged[name] - len(rejects) - loaded
+        unchanged = staging.count - len(rejects) - loaded
         return Outcome(name, TableCounts(0, loaded, unchanged, len(rejects)), rejects)
 
     async def _make_keys(self, table: TableStatements) -> None:
         for statement in table.keys:
             await self._connection.execute(statement)
 
-    async def _merge(self, table: TableStatements) -> tuple[int, list[Reject]]:
+    async def _merge(self, staging: Staging) -> tuple[int, list[Reject]]:
         """Brings in what is in the temporary table: the number of records new or changed, and the rejects."""
         rejects: list[Reject] = []
         is_sifted = False
         while True:
             try:
                 async with self._connection.transaction():
-                    return await self._bring(table), rejects
+                    return await self._bring(staging.table), rejects
             except asyncpg.ForeignKeyViolationError:
-                if not (found := await self._take_out_orphans(table)):
+                if not (found := await self._take_out_orphans(staging)):
                     raise
-            except _OF_THE_ROW:
+            except OF_THE_ROW:
                 if is_sifted:  # each record by itself could be brought in, but not all of them together
                     raise
-                found, is_sifted = await self._take_out_faulty(table), True
+                found, is_sifted = await self._take_out_faulty(staging), True
             rejects += found
 
     async def _bring(self, table: TableStatements) -> int:
@@ -257,21 +172,22 @@ class PostgreSQLLoad:
         await self._changed_by(table.upsert)
         return first + later
 
-    async def _take_out_orphans(self, table: TableStatements) -> list[Reject]:
+    async def _take_out_orphans(self, staging: Staging) -> list[Reject]:
         rejects = []
-        for column, statement in table.parents.items():
+        for column, statement in staging.table.parents.items():
             for record in await self._connection.fetch(statement):
-                position, row = self._placed(table.name, record)
-                rejects.append(reject_orphan(table.name, self._columns[table.name], row, position, column))
+                position, row = staging.placed(record)
+                rejects.append(reject_orphan(staging.table.name, staging.columns, row, position, column))
         return rejects
 
-    async def _take_out_faulty(self, table: TableStatements) -> list[Reject]:
+    async def _take_out_faulty(self, staging: Staging) -> list[Reject]:
         """Takes out of the temporary table what a custom table's own types and constraints refuse."""
+        table = staging.table
 
-        async def probe(some: Sequence[_Placed]) -> None:
+        async def probe(some: Sequence[Placed]) -> None:
             async with self._undone():
                 await self._connection.execute(table.clear)
-                await self._stage(table.name, some)
+                await staging.stage(some)
                 with suppress(asyncpg.ForeignKeyViolationError):  # what it refers to may be among the others
                     await self._bring(table)
 
@@ -280,14 +196,14 @@ class PostgreSQLLoad:
             async with self._undone():
                 cursor = await self._connection.cursor(table.staged)
                 while records := await cursor.fetch(_ROWS_AT_ONCE):
-                    pickle.dump([self._placed(table.name, record) for record in records], spool)
+                    pickle.dump([staging.placed(record) for record in records], spool)
             await self._connection.execute(table.clear)
-            self._ranked.discard(table.name)
+            staging.is_ranked = False
             for placed in _unpickled(spool):
-                rejects += await self._sift(table.name, placed, probe)
+                rejects += await staging.sift(placed, probe)
             refused = {reject.position for reject in rejects}
             for placed in _unpickled(spool):
-                await self._stage(table.name, [each for each in placed if each[0] not in refused])
+                await staging.stage([each for each in placed if each[0] not in refused])
         return rejects
 
     @asynccontextmanager
@@ -300,15 +216,6 @@ class PostgreSQLLoad:
         finally:
             await transaction.rollback()
 
-    def _placed(self, name: str, record: asyncpg.Record) -> _Placed:
-        """A record of the temporary table, with its place in the export."""
-        position: int = record["position"]
-        if name in self._ranked:  # there it is the rank among those that came into the table
-            rank, before = position, -1
-            while position != before:
-                before, position = position, rank + bisect_right(self._gaps[name], position)
-        return position, tuple(record[each] for each in self._columns[name])
-
 
 def _without_nul(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """A pointer may hold any key of the export's, and PostgreSQL no U+0000."""
@@ -317,7 +224,7 @@ def _without_nul(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unpickled(spool: IO[bytes]) -> Iterator[list[_Placed]]:
+def _unpickled(spool: IO[bytes]) -> Iterator[list[Placed]]:
     spool.seek(0)
     while True:
         try:
