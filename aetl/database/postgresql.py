@@ -29,8 +29,8 @@ from aetl.database.postgresql_session import (
     tables_there,
 )
 from aetl.database.postgresql_statements import Statements, read_table
-from aetl.database.statements import in_key_order, read_statements
-from aetl.errors import ConfigurationError, DatabaseNotFound, LoadRunning
+from aetl.database.statements import check_columns, in_key_order, read_statements
+from aetl.errors import DatabaseNotFound, LoadRunning
 from aetl.models import Export, Finding, LoadReport, Reject, Row
 
 _ROWS_AT_ONCE = 2_000
@@ -160,14 +160,10 @@ class PostgreSQL:
                 with postgresql_errors(self._name):
                     table = self._statements.tables[name]
                     statement = await self._db.prepare(table.select)
-                    if [attribute.name for attribute in statement.get_attributes()] != list(columns):
-                        raise ConfigurationError(
-                            f"the SQL file {self._statements.source}: tables/{name}/select must give the schema's "
-                            f"columns in order: {', '.join(columns)}",
-                            hint="Mend the file that --sql names.",
-                        )
+                    found = statement.get_attributes()
+                    check_columns(self._statements, name, "select", [each.name for each in found], columns)
                     if by_key:
-                        texts = [each.name for each in statement.get_attributes() if each.type.name in _TEXTS]
+                        texts = [each.name for each in found if each.type.name in _TEXTS]
                         ordered = in_key_order(table.select, columns, table.key, '"C"', texts)
                         statement = await self._db.prepare(ordered)
                     cursor = await statement.cursor()

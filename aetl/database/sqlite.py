@@ -7,11 +7,11 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Self
 
 import aiosqlite
 from filelock import FileLock, Timeout
@@ -20,6 +20,7 @@ from aetl.config import path_of
 from aetl.database import Purpose
 from aetl.database.ledger import named_in_ledger, report
 from aetl.database.sqlite_check import examine
+from aetl.database.sqlite_dump import fetch_encoded, fetch_rows
 from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.sqlite_file import (
     LEDGER_VERSION,
@@ -34,7 +35,7 @@ from aetl.database.sqlite_file import (
     remove_simulation,
 )
 from aetl.database.sqlite_load import SQLiteLoad
-from aetl.database.sqlite_statements import Statements, read_table
+from aetl.database.sqlite_statements import Statements, TableStatements, read_table
 from aetl.database.statements import read_statements
 from aetl.errors import (
     ConfigurationError,
@@ -52,7 +53,6 @@ _CACHE_PRAGMA = "PRAGMA cache_size = -32768"
 _SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -8192"
 PATIENCE = 10.0
 """Seconds to wait for another program's write lock."""
-ROWS_AT_ONCE = 2_000
 
 
 def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None) -> SQLite:
@@ -157,57 +157,28 @@ class SQLite:
 
     async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
         async with self._transaction("BEGIN"):
-            for name in self._columns:
-                table = self._statements.tables[name]
+            for table in self._in_order():
                 statement = table.select_in_key_order if by_key else table.select
-                async with aclosing(self._rows(name, statement)) as fetched:
+                async with aclosing(fetch_rows(self._db, self._path, self._statements, table, statement)) as fetched:
                     async for rows in fetched:
-                        yield name, rows
+                        yield table.name, rows
 
     async def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
         async with self._transaction("BEGIN"):
-            for name in self._columns:
-                if (statement := self._statements.tables[name].encoded) is None:
-                    async with aclosing(self._rows(name, self._statements.tables[name].select)) as fetched:
+            for table in self._in_order():
+                if table.encoded is None:
+                    records = fetch_rows(self._db, self._path, self._statements, table, table.select)
+                    async with aclosing(records) as fetched:
                         async for rows in fetched:
-                            yield name, encode(name, rows)
+                            yield table.name, encode(table.name, rows)
                 else:
-                    async with aclosing(self._texts(name, statement)) as texts:
+                    async with aclosing(fetch_encoded(self._db, self._path, self._statements, table)) as texts:
                         async for some in texts:
-                            yield name, b",".join(some)
+                            yield table.name, some
 
-    async def _rows(self, name: str, statement: str) -> AsyncGenerator[list[Row], None]:
-        # A cursor left open would still be running, and so interrupt the rollback too.
-        with sqlite_errors(self._path):
-            async with self._db.execute(statement) as cursor:
-                self._check_columns(name, "select", [column[0] for column in cursor.description])
-                rows: Any = await cursor.fetchmany(ROWS_AT_ONCE)
-                yield rows
-                while rows := cast("Any", await cursor.fetchmany(ROWS_AT_ONCE)):
-                    yield rows
-
-    async def _texts(self, name: str, statement: str) -> AsyncGenerator[list[bytes], None]:
-        self._db.text_factory = bytes  # to decode them only to encode them again would take half of the time
-        try:
-            with sqlite_errors(self._path):
-                async with self._db.execute(statement) as cursor:
-                    rows: Any = await cursor.fetchmany(ROWS_AT_ONCE)
-                    if rows:
-                        self._check_columns(name, "encoded", json.loads(rows[0][0]))
-                    while True:
-                        yield [text for (text,) in rows]
-                        if not (rows := await cursor.fetchmany(ROWS_AT_ONCE)):
-                            break
-        finally:
-            self._db.text_factory = str
-
-    def _check_columns(self, name: str, statement: str, columns: Iterable[str]) -> None:
-        if list(columns) != list(self._columns[name]):
-            raise ConfigurationError(
-                f"the SQL file {self._statements.source}: tables/{name}/{statement} must give the schema's "
-                f"columns in order: {', '.join(self._columns[name])}",
-                hint="Mend the file that --sql names.",
-            )
+    def _in_order(self) -> list[TableStatements]:
+        """The tables in the contract's order, which is that of an export."""
+        return [self._statements.tables[name] for name in self._columns]
 
     async def truncate(self) -> None:
         async with self._transaction():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -35,6 +35,18 @@ class Statements(Generic[Table]):
     tables: Mapping[str, Table]
     ledger_create: tuple[str, ...]
     ledger: Mapping[str, str]
+
+
+def check_columns(
+    statements: Statements[Any], table: str, statement: str, found: Iterable[str], columns: Sequence[str]
+) -> None:
+    """Raises ConfigurationError where a statement gives other columns than the contract has, or in another order."""
+    if list(found) != list(columns):
+        raise ConfigurationError(
+            f"the SQL file {statements.source}: tables/{table}/{statement} must give the schema's "
+            f"columns in order: {', '.join(columns)}",
+            hint="Mend the file that --sql names.",
+        )
 
 
 def in_key_order(
