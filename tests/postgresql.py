@@ -23,7 +23,13 @@ ELSEWHERE = "AETL_TEST_POSTGRESQL"
 """A variable with the folder of another version's initdb, pg_ctl and psql."""
 SECONDS = 60
 SETTINGS = {
-    "fsync": "off",  # a test kills processes, not machines
+    # A test kills processes, not machines.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
     "listen_addresses": "127.0.0.1",
     "max_connections": "120",
     "shared_buffers": "64MB",
@@ -47,13 +53,13 @@ class PostgreSQLServer:
         more = "&".join(f"{name}={quote(value)}" for name, value in parameters.items())
         return f"postgresql://{user}{secret}@127.0.0.1:{self.port}/{database}" + f"?{more}" * bool(more)
 
-    def query(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def query(self, statement: str, database: str = "postgres", schema: str = "public") -> list[tuple[Any, ...]]:
         """Runs a statement, also from within a running event loop, and gives its rows."""
 
         import asyncpg  # the Windows rig has none
 
         async def run() -> list[tuple[Any, ...]]:
-            connection: Any = await asyncpg.connect(self.url(database))
+            connection: Any = await asyncpg.connect(self.url(database, search_path=schema))
             try:
                 return [tuple(row) for row in await connection.fetch(statement)]
             finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aetl.config import Settings
-from aetl.database import sqlite, sqlite_load
+from aetl.database import ledger
 from aetl.models import LoadReport
 from aetl.pipeline import load, status
 from tests.acceptance.command import query
@@ -59,8 +59,7 @@ def set_back(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
         def now(cls, tz: tzinfo | None = None) -> Clock:
             return cls.fromtimestamp(datetime.now(UTC).timestamp() - by.total_seconds(), tz)
 
-    for module in (sqlite, sqlite_load):
-        monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(ledger, "datetime", Clock)
 
 
 async def test_a_clock_that_is_set_back_changes_neither_what_is_loaded_nor_in_which_order(

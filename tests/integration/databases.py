@@ -46,7 +46,9 @@ class Kind:
     @property
     def simulated(self) -> Kind:
         """Where a simulation in this database leaves its tables."""
-        return replace(self, url=f"{self.url}?search_path=aetl_simulation") if self.dialect == "postgresql" else self
+        if self.dialect == "sqlite":
+            return self
+        return replace(self, url=f"{self.url.partition('?')[0]}?search_path=aetl_simulation")
 
     def opened(self, purpose: Purpose = "load") -> AbstractAsyncContextManager[Database]:
         return open_database(self.url, purpose, self.contract.columns, self.sql)
@@ -63,8 +65,9 @@ def sqlite_kind(path: Path) -> Kind:
     return Kind(str(path), query)
 
 
-def postgresql_kind(server: PostgreSQLServer, database: str) -> Kind:
-    return Kind(server.url(database), lambda statement: server.query(statement, database), "postgresql")
+def postgresql_kind(server: PostgreSQLServer, schema: str) -> Kind:
+    url = server.url(search_path=schema)
+    return Kind(url, lambda statement: server.query(statement, schema=schema), "postgresql")
 
 
 @dataclass(frozen=True)
