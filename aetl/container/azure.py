@@ -26,7 +26,7 @@ from aetl.models import Export, Finding
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-RANGE = 4 * 2**20
+RANGE = 2 * 2**20
 """Bytes per request: what a broken connection costs at most."""
 AHEAD = 2
 """Ranges under way at once."""
