@@ -30,7 +30,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
 SPANS = [span.replace("\\|", "|") for span in re.findall(r"`([^`\n]+)`", PROSE)]
 
-FOREIGN_OPTIONS = {"-k", "--scale"}  # pytest's and the benchmark's
+FOREIGN_OPTIONS = {"-k", "--scale", "--large", "--only", "--rounds"}  # pytest's and the benchmark's
 REFERENCE = {"etl_job.py", "run_manually.bat", "run_tests.bat"}  # of etl_flow: the README says where they have gone
 MADE_LATER = ("/srv/", "./", "my-", "global.log", "backup_", "path/")  # what a reader or a run makes
 NO_FILES = {"/quiet", "/purge", "/aetl"}  # options of the batch files, and the task's path in Task Scheduler
