@@ -67,7 +67,7 @@ def _command(function: Callable[..., int]) -> Callable[..., int]:
             if common["container"] and "sig=" in common["container"].lower():
                 say("warning: a SAS on the command line shows in the process list; put it into the environment instead")
             if common["database"] and redact(common["database"]) != common["database"]:
-                say("warning: a password on the command line shows in the process list; put it into PGPASSWORD instead")
+                say("warning: a password on the command line shows in the process list; put it into the environment instead")
             with (
                 set_up_logging(settings.log_file, settings.log_level, settings.log_format),
                 warnings_said(quiet=options["quiet"]),
