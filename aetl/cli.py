@@ -65,9 +65,9 @@ def _command(function: Callable[..., int]) -> Callable[..., int]:
         try:
             settings = read_settings(options.pop("config"), **common, **log)
             if common["container"] and "sig=" in common["container"].lower():
-                say("warning: a SAS on the command line shows in the process list; put it into the environment instead")
+                say("warning: a SAS on the command line shows in the process list; the environment hides it")
             if common["database"] and redact(common["database"]) != common["database"]:
-                say("warning: a password on the command line shows in the process list; put it into the environment instead")
+                say("warning: a password on the command line shows in the process list; the environment hides it")
             with (
                 set_up_logging(settings.log_file, settings.log_level, settings.log_format),
                 warnings_said(quiet=options["quiet"]),
