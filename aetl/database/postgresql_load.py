@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import pickle
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
 import asyncpg
 
 from aetl.database.ledger import finished, rejected
 from aetl.database.postgresql_errors import ERRORS, postgresql_errors
-from aetl.database.postgresql_session import Connection, execute_many, fetch
+from aetl.database.postgresql_session import Connection, attempt, execute_many, fetch
 from aetl.database.postgresql_staging import OF_THE_ROW, Placed, Staging
 from aetl.database.postgresql_statements import Statements, TableStatements, Versions
 from aetl.database.rejects import reject_orphan
@@ -112,7 +112,7 @@ class PostgreSQLLoad:
         if staging.is_made:
             if staging.is_at_once:
                 try:
-                    async with self._connection.transaction():
+                    async with attempt(self._connection):
                         await self._make_keys(staging.table)
                     return Outcome(name, TableCounts(0, staging.count))
                 except asyncpg.IntegrityConstraintViolationError:
@@ -133,7 +133,7 @@ class PostgreSQLLoad:
         is_sifted = False
         while True:
             try:
-                async with self._connection.transaction():
+                async with attempt(self._connection):
                     return await self._bring(staging.table), rejects
             except asyncpg.ForeignKeyViolationError:
                 if not (found := await self._take_out_orphans(staging)):
@@ -148,7 +148,7 @@ class PostgreSQLLoad:
         if self._is_older:
             return await self._changed_by(table.insert)
         try:
-            async with self._connection.transaction():
+            async with attempt(self._connection):
                 return await self._changed_by(table.upsert)
         except asyncpg.CardinalityViolationError as error:
             if table.versions is None:
@@ -164,7 +164,7 @@ class PostgreSQLLoad:
 
     async def _bring_versions(self, table: TableStatements, versions: Versions) -> int:
         """Every version counts that differs from the one before it, and the last one stays."""
-        async with self._undone():
+        async with attempt(self._connection, is_kept=False):
             await self._connection.execute(versions.keep_first)
             first = await self._changed_by(table.upsert)
         later: int = await self._connection.fetchval(versions.changed)
@@ -184,37 +184,33 @@ class PostgreSQLLoad:
         """Takes out of the temporary table what a custom table's own types and constraints refuse."""
         table = staging.table
 
-        async def probe(some: Sequence[Placed]) -> None:
-            async with self._undone():
+        left_behind = 0
+
+        async def try_to_bring(some: Sequence[Placed]) -> None:
+            nonlocal left_behind
+            if left_behind > _ROWS_AT_ONCE:  # what is undone lies there still, and is read past each time
                 await self._connection.execute(table.clear)
+                left_behind = 0
+            left_behind += len(some)
+            async with attempt(self._connection, is_kept=False):
                 await staging.stage(some)
                 with suppress(asyncpg.ForeignKeyViolationError):  # what it refers to may be among the others
                     await self._bring(table)
 
         rejects: list[Reject] = []
         with tempfile.TemporaryFile(prefix="aetl-") as spool:
-            async with self._undone():
+            async with attempt(self._connection, is_kept=False):
                 cursor = await self._connection.cursor(table.staged)
                 while records := await cursor.fetch(_ROWS_AT_ONCE):
                     pickle.dump([staging.placed(record) for record in records], spool)
             await self._connection.execute(table.clear)
             staging.is_ranked = False
             for placed in _unpickled(spool):
-                rejects += await staging.sift(placed, probe)
+                rejects += await staging.sift(placed, try_to_bring)
             refused = {reject.position for reject in rejects}
             for placed in _unpickled(spool):
                 await staging.stage([each for each in placed if each[0] not in refused])
         return rejects
-
-    @asynccontextmanager
-    async def _undone(self) -> AsyncIterator[None]:
-        """What is done inside leaves no trace."""
-        transaction = self._connection.transaction()
-        await transaction.start()
-        try:
-            yield
-        finally:
-            await transaction.rollback()
 
 
 def _without_nul(parameters: Mapping[str, Any]) -> dict[str, Any]:

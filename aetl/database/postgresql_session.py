@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -23,6 +23,7 @@ LEDGER = "aetl ledger 1"
 """The comment on the ledger: whose it is, and its version."""
 SIMULATION = "aetl_simulation"
 _SECONDS_TO_CONNECT = 20.0
+_UNDO = "ROLLBACK TO SAVEPOINT aetl; RELEASE SAVEPOINT aetl"
 _SETTINGS = {
     "application_name": "aetl",
     "TimeZone": "UTC",  # what a text without an offset means
@@ -99,6 +100,22 @@ async def execute_many(connection: Connection, statement: str, parameters: Seque
     """Executes a statement once for each of the parameters, which it takes by name."""
     text, names = _numbered(statement)
     await connection.executemany(text, [[each[name] for name in names] for each in parameters])
+
+
+@asynccontextmanager
+async def attempt(connection: Connection, *, is_kept: bool = True) -> AsyncIterator[None]:
+    """A part of a transaction that may fail by itself; one that is not kept is undone in any case.
+
+    asyncpg's own leaves the savepoint open when it rolls back, and an open one takes a lock on the server as soon as
+    something is written. One that is kept does so, too, until the transaction ends: there must never be many.
+    """
+    await connection.execute("SAVEPOINT aetl")
+    try:
+        yield
+    except BaseException:
+        await connection.execute(_UNDO)
+        raise
+    await connection.execute("RELEASE SAVEPOINT aetl" if is_kept else _UNDO)
 
 
 async def check_owner(connection: Connection, name: str, statements: Statements) -> bool:

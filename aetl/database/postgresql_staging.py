@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from aetl.database.postgresql_session import Connection, fetch
+from aetl.database.postgresql_fit import Column, Unfit, all_fit, fit
+from aetl.database.postgresql_session import Connection, attempt, fetch
 from aetl.database.postgresql_statements import Statements
-from aetl.database.rejects import NO_UNICODE, pointer_to, reject_row
+from aetl.database.rejects import reject_row
 from aetl.models import Reject, Row
 
-OF_THE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, UnicodeEncodeError)
+
+class NotEncoded(Exception):
+    """A value that is none of the column's type."""
+
+
+OF_THE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, NotEncoded)
 """What one record can be the fault of."""
 
 Placed = tuple[int, Row]
@@ -21,7 +27,7 @@ Placed = tuple[int, Row]
 
 
 class Staging:
-    """The temporary table of one table; or that table itself, where this load makes it and the types are the same.
+    """The temporary table of one table; or that table itself, where this load makes it, bare and of the same types.
 
     `count` records are there. `is_ranked` says that the temporary table holds not their places in the export but their
     ranks among those that came into the table itself, from which they were taken back.
@@ -37,40 +43,55 @@ class Staging:
         self.is_ranked = False
         self.count = 0
         self._connection = connection
-        self._types_of = statements.ledger["columns"]
-        self._types: Sequence[str | None] = ()
+        self._describe = statements.ledger["columns"]
+        self._described: Sequence[Column] = ()
         self._gaps = array("q")
         self._next = 0
 
     async def begin(self) -> None:
         """Makes the temporary table."""
         await self._connection.execute(self.table.stage)
-        staged, made = await self._columns(self.table.staging), await self._columns(self.table.name)
-        self._types = [staged.get(column) for column in self.columns]
-        self.is_at_once = self.is_made and [made.get(column) for column in self.columns] == self._types
+        staged = self._described = await self._columns(self.table.staging)
+        made = await self._columns(self.table.name) if self.is_made else []
+        if made and all(new.type == old.type != "" for new, old in zip(made, staged, strict=True)):
+            self._described, self.is_at_once = made, True
 
     async def take(self, placed: Sequence[Placed]) -> list[Reject]:
         """Copies records to the server, and gives those that PostgreSQL cannot hold."""
-        rejects = await self.sift(placed, self._copy_at_once if self.is_at_once else self.stage)
-        self.count += len(placed) - len(rejects)
-        refused = {reject.position for reject in rejects}
+        if not placed:
+            return []
+        rejects: list[Reject] = []
+        copy = self._copy_at_once if self.is_at_once else self.stage
+        if not all_fit(self._described, [row for _, row in placed]):
+            placed = self._fitted(placed, rejects)
+            if placed and not all_fit(self._described, [row for _, row in placed]):
+                found = await self.sift(placed, lambda some: self._try(copy, some))
+                refused = {reject.position for reject in found}
+                placed = [each for each in placed if each[0] not in refused]
+                rejects += found
+        await copy(placed)
+        self.count += len(placed)
         for position, _ in placed if self.is_at_once else ():
-            if position not in refused:
-                if position != self._next:
-                    self._gaps.extend(range(self._next, position))
-                self._next = position + 1
+            if position != self._next:
+                self._gaps.extend(range(self._next, position))
+            self._next = position + 1
         return rejects
 
     async def stage(self, placed: Sequence[Placed]) -> None:
         """Copies records into the temporary table."""
         rows = [(position, *row) for position, row in placed]
-        await self._connection.copy_records_to_table(
-            self.table.staging, records=rows, columns=("position", *self.columns)
-        )
+        await self._copy(self.table.staging, rows, ("position", *self.columns))
 
     async def _copy_at_once(self, placed: Sequence[Placed]) -> None:
-        rows = [row for _, row in placed]
-        await self._connection.copy_records_to_table(self.table.name, records=rows, columns=self.columns)
+        await self._copy(self.table.name, [row for _, row in placed], self.columns)
+
+    async def _copy(self, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
+        if not rows:
+            return
+        try:
+            await self._connection.copy_records_to_table(table, records=rows, columns=columns)
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:  # as asyncpg's encoders fail
+            raise NotEncoded(f"a value is none of the column's type: {error}") from error
 
     async def take_back(self) -> None:
         """Moves the records out of the table itself into the temporary one."""
@@ -78,23 +99,24 @@ class Staging:
         await self._connection.execute(self.table.truncate)
         self.is_ranked = True
 
+    async def _try(self, copy: Callable[[Sequence[Placed]], Awaitable[None]], placed: Sequence[Placed]) -> None:
+        async with attempt(self._connection, is_kept=False):
+            await copy(placed)
+
     async def sift(
         self, placed: Sequence[Placed], action: Callable[[Sequence[Placed]], Awaitable[object]]
     ) -> list[Reject]:
-        """Does something with all of some records; where that fails, with each half, down to the one at fault."""
+        """Tries something with all of some records; where that fails, with each half, down to the one at fault."""
         if not placed:
             return []
         try:
-            async with self._connection.transaction():
-                await action(placed)
+            await action(placed)
             return []
         except OF_THE_ROW as error:
-            fitted = [(position, self._fit(row)) for position, row in placed]
-            if any(new is not old for (_, new), (_, old) in zip(fitted, placed, strict=True)):
-                return await self.sift(fitted, action)
             if len(placed) == 1:
                 ((position, row),) = placed
-                return [reject_row(self.table.name, self.columns, row, position, *self._fault(row, error))]
+                reason = " ".join(str(getattr(error, "message", error)).split())  # behind it: the whole row
+                return [reject_row(self.table.name, self.columns, row, position, "", reason)]
         middle = len(placed) // 2
         return [*await self.sift(placed[:middle], action), *await self.sift(placed[middle:], action)]
 
@@ -107,22 +129,20 @@ class Staging:
                 before, position = position, rank + bisect_right(self._gaps, position)
         return position, tuple(record[each] for each in self.columns)
 
-    async def _columns(self, table: str) -> Mapping[str, str]:
-        rows = await fetch(self._connection, self._types_of, {"name": table})
-        return {row["attname"]: row["type"] for row in rows}
+    async def _columns(self, table: str) -> list[Column]:
+        """The contract's columns in a table; without types where it has more conditions than those and NOT NULL."""
+        rows = await fetch(self._connection, self._describe, {"name": table})
+        found = {row["name"]: Column(row["name"], row["type"] or "", row["is_required"]) for row in rows}
+        return [found.get(each, Column(each, "", False)) for each in self.columns]
 
-    def _fit(self, row: Row) -> Row:
-        """The same values as the columns want them: of integers, JSON Schema says, 1.0 is one."""
-        pairs = list(zip(self._types, row, strict=True))
-        if not any(kind == "bigint" and isinstance(value, float) for kind, value in pairs):
-            return row
-        return tuple(int(value) if kind == "bigint" and isinstance(value, float) else value for kind, value in pairs)
-
-    def _fault(self, row: Row, error: Exception) -> tuple[str, str]:
-        """JSON pointer and reason."""
-        if isinstance(error, UnicodeEncodeError):
-            return pointer_to(error, self.columns, row), NO_UNICODE
-        for column, value in zip(self.columns, row, strict=True):
-            if isinstance(value, str) and "\0" in value:
-                return f"/{column}", "holds U+0000, which PostgreSQL cannot keep in a text"
-        return "", " ".join(str(getattr(error, "message", error)).split())  # behind it: the whole row
+    def _fitted(self, placed: Sequence[Placed], rejects: list[Reject]) -> list[Placed]:
+        """The records as their columns want them; those that cannot be become rejects."""
+        fitted = []
+        for position, row in placed:
+            found = fit(self._described, row)
+            if isinstance(found, Unfit):
+                reject = reject_row(self.table.name, self.columns, row, position, found.pointer, found.reason)
+                rejects.append(reject)
+            else:
+                fitted.append((position, found))
+        return fitted

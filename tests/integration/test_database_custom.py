@@ -69,6 +69,40 @@ async def test_what_breaks_a_constraint_is_rejected_with_its_position(kind: Kind
     )
 
 
+async def test_thousands_that_break_a_constraint_are_rejected_each_by_itself(kind: Kind) -> None:
+    """More than a server has locks for, were each to keep one."""
+    await load_into(kind, GOOD, listed(1))
+    more = [node(number, label="bad" if number % 2 else "a") for number in range(10, 4_010)]
+    loaded = await load_into(kind, {"nodes": more, "values": []}, listed(2))
+    assert len(loaded.places) == 2_000 and loaded.tables["nodes"].loaded == 2_000
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad", "reason"),
+    [
+        ("uuid", "0" * 32, "a", "a value is none of the column's type: invalid UUID 'a'"),
+        ("varchar(1)", "a", "ab", "value too long for type character varying(1)"),
+        ("jsonb", "{}", "{", "invalid input syntax for type json"),
+        ("text CHECK (label <> 'b')", "a", "b", 'new row for relation "_aetl_nodes" violates check constraint'),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 2, 1000])
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+async def test_what_a_temporary_table_cannot_hold_is_rejected_with_its_position(
+    kind: Kind, tmp_path: Path, type_: str, good: str, bad: str, reason: str, at_once: int
+) -> None:
+    """As the columns of a SQL file of one's own may be of any type."""
+    stage = (
+        f"CREATE TEMPORARY TABLE _aetl_nodes (position bigint, id bigint, above bigint, label {type_}) ON COMMIT DROP"
+    )
+    kind = replace(kind, sql=write_sql(tmp_path, kind.dialect, stage=stage))
+    nodes = [node(number, label=good if number % 3 else bad) for number in range(7)]
+    loaded = await load_into(kind, {"nodes": nodes, "values": []}, at_once=at_once)
+    assert loaded.places == [("nodes", number, "") for number in (0, 3, 6)]
+    assert all(reject.reason.startswith(reason) for reject in loaded.rejects)
+    assert loaded.tables["nodes"].loaded == 4
+
+
 async def test_a_number_that_no_column_holds_is_rejected(kind: Kind) -> None:
     document = {
         "nodes": [node(1)],
