@@ -102,7 +102,7 @@ class PostgreSQLLoad:
 
     async def _copy(self, batch: CheckedBatch) -> None:
         """Copies records to where they go first; what PostgreSQL cannot hold is refused."""
-        rejects = await self._staging[batch.table].take(list(zip(batch.positions, batch.rows, strict=True)))
+        rejects = await self._staging[batch.table].take(batch.positions, batch.rows)
         if rejects:
             await self.keep_rejects(rejects)
             self._refused.append(Outcome(batch.table, TableCounts(rejected=len(rejects)), rejects))
@@ -193,7 +193,7 @@ class PostgreSQLLoad:
                 left_behind = 0
             left_behind += len(some)
             async with attempt(self._connection, is_kept=False):
-                await staging.stage(some)
+                await staging.stage(*zip(*some, strict=True))
                 with suppress(asyncpg.ForeignKeyViolationError):  # what it refers to may be among the others
                     await self._bring(table)
 
@@ -209,7 +209,8 @@ class PostgreSQLLoad:
                 rejects += await staging.sift(placed, try_to_bring)
             refused = {reject.position for reject in rejects}
             for placed in _unpickled(spool):
-                await staging.stage([each for each in placed if each[0] not in refused])
+                if kept := [each for each in placed if each[0] not in refused]:
+                    await staging.stage(*zip(*kept, strict=True))
         return rejects
 
 

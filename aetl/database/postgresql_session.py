@@ -106,8 +106,8 @@ async def execute_many(connection: Connection, statement: str, parameters: Seque
 async def attempt(connection: Connection, *, is_kept: bool = True) -> AsyncIterator[None]:
     """A part of a transaction that may fail by itself; one that is not kept is undone in any case.
 
-    asyncpg's own leaves the savepoint open when it rolls back, and an open one takes a lock on the server as soon as
-    something is written. One that is kept does so, too, until the transaction ends: there must never be many.
+    asyncpg's own leaves the savepoint open when it rolls back. An open one in which something is written keeps a lock
+    of the server's until it ends, and there are only some thousand of those.
     """
     await connection.execute("SAVEPOINT aetl")
     try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from operator import itemgetter
 
 import asyncpg
 
-from aetl.database.postgresql_fit import Column, Unfit, all_fit, fit
 from aetl.database.postgresql_session import Connection, attempt, fetch
 from aetl.database.postgresql_statements import Statements
-from aetl.database.rejects import reject_row
+from aetl.database.rejects import NO_UNICODE, reject_row
 from aetl.models import Reject, Row
 
 
@@ -24,6 +24,8 @@ OF_THE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyn
 
 Placed = tuple[int, Row]
 """A record's place in the export's array, and its values."""
+
+_WHOLE = ("bigint", "integer", "smallint")
 
 
 class Staging:
@@ -44,50 +46,69 @@ class Staging:
         self.count = 0
         self._connection = connection
         self._describe = statements.ledger["columns"]
-        self._described: Sequence[Column] = ()
+        self._types: Sequence[str | None] = ()
+        self._whole: Sequence[int] = ()
         self._gaps = array("q")
         self._next = 0
 
     async def begin(self) -> None:
         """Makes the temporary table."""
         await self._connection.execute(self.table.stage)
-        staged = self._described = await self._columns(self.table.staging)
-        made = await self._columns(self.table.name) if self.is_made else []
-        if made and all(new.type == old.type != "" for new, old in zip(made, staged, strict=True)):
-            self._described, self.is_at_once = made, True
+        self._types, is_bare = staged = await self._look_at(self.table.staging)
+        self._whole = [place for place, each in enumerate(self._types) if each in _WHOLE]
+        self.is_at_once = self.is_made and is_bare and await self._look_at(self.table.name) == staged
 
-    async def take(self, placed: Sequence[Placed]) -> list[Reject]:
+    async def take(self, positions: Sequence[int], rows: Sequence[Row]) -> list[Reject]:
         """Copies records to the server, and gives those that PostgreSQL cannot hold."""
-        if not placed:
+        if not rows:
             return []
         rejects: list[Reject] = []
-        copy = self._copy_at_once if self.is_at_once else self.stage
-        if not all_fit(self._described, [row for _, row in placed]):
-            placed = self._fitted(placed, rejects)
-            if placed and not all_fit(self._described, [row for _, row in placed]):
-                found = await self.sift(placed, lambda some: self._try(copy, some))
-                refused = {reject.position for reject in found}
-                placed = [each for each in placed if each[0] not in refused]
-                rejects += found
-        await copy(placed)
-        self.count += len(placed)
-        for position, _ in placed if self.is_at_once else ():
-            if position != self._next:
-                self._gaps.extend(range(self._next, position))
-            self._next = position + 1
+        try:
+            self._look_for_fractions(rows)
+            async with attempt(self._connection):
+                await self._copy(positions, rows)
+        except OF_THE_ROW:
+            placed, rejects = self._fitted(zip(positions, rows, strict=True))
+            rejects += await self.sift(placed, self._try_to_copy)
+            refused = {reject.position for reject in rejects}
+            placed = [each for each in placed if each[0] not in refused]
+            positions, rows = [position for position, _ in placed], [row for _, row in placed]
+            await self._copy(positions, rows)
+        self.count += len(rows)
+        if self.is_at_once and positions:
+            self._note_gaps(positions)
         return rejects
 
-    async def stage(self, placed: Sequence[Placed]) -> None:
+    def _look_for_fractions(self, rows: Sequence[Row]) -> None:
+        """Raises NotEncoded where there may be one: asyncpg would cut it off without a word."""
+        for place in self._whole:
+            if float in map(type, map(itemgetter(place), rows)):
+                raise NotEncoded
+
+    def _note_gaps(self, positions: Sequence[int]) -> None:
+        """Remembers which places have no record, so that its rank tells a record's place."""
+        following = positions[-1] + 1
+        if following - self._next != len(positions):
+            taken = set(positions)
+            self._gaps.extend(each for each in range(self._next, following) if each not in taken)
+        self._next = following
+
+    async def _try_to_copy(self, placed: Sequence[Placed]) -> None:
+        async with attempt(self._connection, is_kept=False):
+            await self._copy([position for position, _ in placed], [row for _, row in placed])
+
+    async def _copy(self, positions: Sequence[int], rows: Sequence[Row]) -> None:
+        if self.is_at_once:
+            await self._copy_to(self.table.name, rows, self.columns)
+        else:
+            await self.stage(positions, rows)
+
+    async def stage(self, positions: Iterable[int], rows: Iterable[Row]) -> None:
         """Copies records into the temporary table."""
-        rows = [(position, *row) for position, row in placed]
-        await self._copy(self.table.staging, rows, ("position", *self.columns))
+        placed = [(position, *row) for position, row in zip(positions, rows, strict=True)]
+        await self._copy_to(self.table.staging, placed, ("position", *self.columns))
 
-    async def _copy_at_once(self, placed: Sequence[Placed]) -> None:
-        await self._copy(self.table.name, [row for _, row in placed], self.columns)
-
-    async def _copy(self, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
-        if not rows:
-            return
+    async def _copy_to(self, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
         try:
             await self._connection.copy_records_to_table(table, records=rows, columns=columns)
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:  # as asyncpg's encoders fail
@@ -98,10 +119,6 @@ class Staging:
         await self._connection.execute(self.table.restage)
         await self._connection.execute(self.table.truncate)
         self.is_ranked = True
-
-    async def _try(self, copy: Callable[[Sequence[Placed]], Awaitable[None]], placed: Sequence[Placed]) -> None:
-        async with attempt(self._connection, is_kept=False):
-            await copy(placed)
 
     async def sift(
         self, placed: Sequence[Placed], action: Callable[[Sequence[Placed]], Awaitable[object]]
@@ -129,20 +146,42 @@ class Staging:
                 before, position = position, rank + bisect_right(self._gaps, position)
         return position, tuple(record[each] for each in self.columns)
 
-    async def _columns(self, table: str) -> list[Column]:
-        """The contract's columns in a table; without types where it has more conditions than those and NOT NULL."""
+    async def _look_at(self, table: str) -> tuple[list[str | None], bool]:
+        """The types of a table's columns, and whether nothing but those and NOT NULL says what they take."""
         rows = await fetch(self._connection, self._describe, {"name": table})
-        found = {row["name"]: Column(row["name"], row["type"] or "", row["is_required"]) for row in rows}
-        return [found.get(each, Column(each, "", False)) for each in self.columns]
+        found = {row["attname"]: row["type"] for row in rows}
+        return [found.get(each) for each in self.columns], all(row["is_bare"] for row in rows)
 
-    def _fitted(self, placed: Sequence[Placed], rejects: list[Reject]) -> list[Placed]:
-        """The records as their columns want them; those that cannot be become rejects."""
-        fitted = []
+    def _fitted(self, placed: Iterable[Placed]) -> tuple[list[Placed], list[Reject]]:
+        """The records as their columns want them, and those that no column could hold."""
+        fitted, rejects = [], []
         for position, row in placed:
-            found = fit(self._described, row)
-            if isinstance(found, Unfit):
-                reject = reject_row(self.table.name, self.columns, row, position, found.pointer, found.reason)
-                rejects.append(reject)
+            if fault := self._fault(row):
+                rejects.append(reject_row(self.table.name, self.columns, row, position, *fault))
             else:
-                fitted.append((position, found))
-        return fitted
+                values = list(row)
+                for place in self._whole:
+                    if isinstance(row[place], float):
+                        values[place] = int(row[place])  # of integers, JSON Schema says, 1.0 is one
+                fitted.append((position, tuple(values)))
+        return fitted, rejects
+
+    def _fault(self, row: Row) -> tuple[str, str] | None:
+        """JSON pointer and reason, where a value cannot be kept as it is."""
+        for place, (column, value) in enumerate(zip(self.columns, row, strict=True)):
+            reason = _fault_of_text(value) if isinstance(value, str) else None
+            if place in self._whole and isinstance(value, float) and not value.is_integer():
+                reason = f"is no whole number, and the column's type is {self._types[place]}"
+            if reason:
+                return f"/{column}", reason
+        return None
+
+
+def _fault_of_text(value: str) -> str | None:
+    if "\0" in value:
+        return "holds U+0000, which PostgreSQL cannot keep in a text"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return NO_UNICODE
+    return None

@@ -194,15 +194,13 @@ async def rejects_nul(kind: Kind, text: str) -> None:
     assert await content(kind) == in_order(make_export(3))
 
 
-async def test_of_many_records_each_is_loaded_or_rejected_by_itself(kind: Kind) -> None:
+@pytest.mark.parametrize("at_once", [1, 1000])
+async def test_of_many_records_each_is_loaded_or_rejected_by_itself(kind: Kind, at_once: int) -> None:
     """More than a server has locks for, were each to keep one."""
-    document = make_export(2)
-    document["events"] += [event(100 + number, 0, id=f"\ud800 {number}") for number in range(5_000)]
-    document["events"] += [event(90_000, 0), event(90_001, 1)]
-    loaded = await load_into(kind, document)
-    first = len(document["events"]) - 5_002
-    assert loaded.places == [("events", first + number, "/id") for number in range(5_000)]
-    assert loaded.tables["events"].loaded == first + 2
+    events = [event(number, 0, id=f"\ud800 {number}" if number % 2 else f"e{number}") for number in range(5_000)]
+    loaded = await load_into(kind, {**make_export(1), "events": events, "event_parents": []}, at_once=at_once)
+    assert loaded.places == [("events", number, "/id") for number in range(1, 5_000, 2)]
+    assert loaded.tables["events"].loaded == 2_500
 
 
 @pytest.mark.parametrize("text", ["", "'", '"', "\0", "a\0b", "\U0001f600", "\u2028", "line\nbreak", "x" * 100_000])

@@ -103,6 +103,22 @@ async def test_what_a_temporary_table_cannot_hold_is_rejected_with_its_position(
     assert loaded.tables["nodes"].loaded == 4
 
 
+@pytest.mark.parametrize("at_once", [1, 1000])
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+async def test_a_fraction_is_never_cut_off(kind: Kind, is_known: bool, at_once: int) -> None:
+    """As a contract may allow it, and the column not hold it."""
+    assert kind.sql
+    kind.sql.write_text(kind.sql.read_text().replace("amount double precision", "amount bigint"))
+    if is_known:
+        await load_into(kind, {"nodes": [node(1)], "values": []}, listed(1))
+    values = [value(1, "a", 2.0), value(1, "b", 1.5), value(1, "c", 3), value(1, "d", -0.25)]
+    loaded = await load_into(kind, {"nodes": [node(1)], "values": values}, listed(2), at_once=at_once)
+    assert loaded.places == [("values", 1, "/amount"), ("values", 3, "/amount")]
+    assert {reject.reason for reject in loaded.rejects} == {"is no whole number, and the column's type is bigint"}
+    assert [each["amount"] for each in (await content(kind))["values"]] == [2, 3]
+
+
 async def test_a_number_that_no_column_holds_is_rejected(kind: Kind) -> None:
     document = {
         "nodes": [node(1)],
