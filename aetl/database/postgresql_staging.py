@@ -60,8 +60,6 @@ class Staging:
 
     async def take(self, positions: Sequence[int], rows: Sequence[Row]) -> list[Reject]:
         """Copies records to the server, and gives those that PostgreSQL cannot hold."""
-        if not rows:
-            return []
         rejects: list[Reject] = []
         try:
             self._look_for_fractions(rows)
