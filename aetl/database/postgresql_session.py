@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cache
@@ -23,6 +24,8 @@ LEDGER = "aetl ledger 1"
 """The comment on the ledger: whose it is, and its version."""
 SIMULATION = "aetl_simulation"
 _SECONDS_TO_CONNECT = 20.0
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
+"""Seconds of silence until the system asks, and until it asks again; how often; milliseconds to wait for an answer."""
 _UNDO = "ROLLBACK TO SAVEPOINT aetl; RELEASE SAVEPOINT aetl"
 _SETTINGS = {
     "application_name": "aetl",
@@ -65,7 +68,20 @@ async def connect(url: str, name: str) -> Connection:
         with suppress(asyncpg.PostgresError):  # not known before 14, nor on every system
             # A loader that was killed is noticed while the server still works for it, and its lock is free again.
             await connection.execute("SET client_connection_check_interval = '2s'")
+    _keep_alive(connection)
     return connection
+
+
+def _keep_alive(connection: Connection) -> None:
+    """Has the system ask after a server that says nothing: a statement may take long, but not on a dead wire."""
+    transport = connection._transport  # type: ignore[attr-defined]  # asyncpg has no option for it
+    wire = transport.get_extra_info("socket")
+    if wire.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, setting in _KEEP_ALIVE.items():
+        if hasattr(socket, name):  # not every system has each
+            wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), setting)
 
 
 async def close(connection: Connection) -> None:

