@@ -46,26 +46,26 @@ def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
     import asyncio
 
     received: int | None = None
-    terminated = signal.getsignal(signal.SIGTERM)
     # Windows ends a process on SIGTERM without asking; on Ctrl-C asyncio itself cancels. Others may ignore Ctrl-C.
     numbers = [] if sys.platform == "win32" else [signal.SIGTERM]
     if numbers and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         numbers.append(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
 
     async def cancellable() -> _T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
-        def end(number: int) -> None:
+        def end(number: int, frame: FrameType | None) -> None:
             nonlocal received
             received = number
-            for each in numbers:
-                loop.remove_signal_handler(each)
             _ignore_signals()
-            task.cancel()
+            with suppress(RuntimeError):  # the loop is closed: it was over when the signal came
+                loop.call_soon_threadsafe(task.cancel)
 
+        # Not the loop's own handlers: where it takes one away, the next signal kills before anything is rolled back.
         for number in numbers:
-            loop.add_signal_handler(number, end, number)
+            signal.signal(number, end)
         return await coroutine
 
     try:
@@ -76,7 +76,8 @@ def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
         raise (Terminated if received == signal.SIGTERM else KeyboardInterrupt) from None
     finally:
         if received is None:
-            signal.signal(signal.SIGTERM, terminated)  # the closed loop has put the system's own there
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _ignore_signals() -> None:
