@@ -21,9 +21,9 @@ from aetl.errors import ConfigurationError
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
 
 _ROWS_AT_ONCE = 2_000
-_BATCHES_AT_ONCE = 4
+_BATCHES_AT_ONCE = 8
 """As many batches go to the server as one: 7 % quicker than each by itself."""
-_FEW = 100
+_FEW = 25
 """A batch of fewer records is one of large ones, and waits for no other."""
 
 
@@ -95,6 +95,7 @@ class PostgreSQLLoad:
         await self._copied()
         batches, self._waiting = self._waiting, []
         self._copying = asyncio.create_task(self._copy(batches))
+        await asyncio.sleep(0)  # begin it before the next batch is cut
 
     async def _copied(self) -> None:
         """Waits until what was sent last is on the server."""
