@@ -90,8 +90,7 @@ class Folder:
             try:
                 with file:
                     await _write_behind(file, chunks)
-                    file.flush()
-                    await asyncio.to_thread(os.fsync, file.fileno())
+                    await asyncio.to_thread(_write, file, b"", True)
                 _move(partial, target)
             finally:
                 partial.unlink(missing_ok=True)
@@ -146,6 +145,8 @@ class Folder:
             raise kind(f"{what} cannot be read or written: {error.strerror or error}") from error
 
 
+_CHUNKS_A_SYNC = 16
+"""Every so many the disk is waited for: in the end there is little left to wait for then, however slow it is."""
 _FOLDER = "Name an Azure container's URL or a folder that exists."
 _FILES = "An export is a file in the folder itself, and no link to another one."
 _NAMES = "Exports are named backup_<UTC time>.json or .json.gz."
@@ -166,16 +167,25 @@ def _open(path: Path) -> io.FileIO:
 
 
 async def _write_behind(file: BinaryIO, chunks: AsyncIterable[bytes]) -> None:
-    """Writes each chunk while the next one is being made."""
-    writing: asyncio.Future[int] | None = None
+    """Writes each chunk while the next one is being made, and has the disk keep up with it."""
+    writing: asyncio.Future[None] | None = None
+    count = 0
     try:
         async for chunk in chunks:
             if writing is not None:
                 await writing
-            writing = asyncio.get_running_loop().run_in_executor(None, file.write, chunk)
+            count += 1
+            writing = asyncio.get_running_loop().run_in_executor(None, _write, file, chunk, count % _CHUNKS_A_SYNC == 0)
     finally:
         if writing is not None:
             await writing
+
+
+def _write(file: BinaryIO, chunk: bytes, is_synced: bool) -> None:
+    file.write(chunk)
+    if is_synced:
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _export(name: str, found: os.stat_result) -> Export:
