@@ -83,9 +83,10 @@ class Azure:
                         break
                 if not ahead:
                     return
-                content = memoryview(await ahead.popleft())
+                content = await ahead.popleft()
                 for start in range(0, len(content), CHUNK):
                     yield content[start : start + CHUNK]
+                del content
         finally:
             for task in ahead:
                 task.cancel()

@@ -50,7 +50,7 @@ _LOG = logging.getLogger(__name__)
 
 PAGE_SIZE = 8 * 1024
 _CACHE_PRAGMA = "PRAGMA cache_size = -32768"
-_SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -8192"
+_SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -2048"
 PATIENCE = 10.0
 """Seconds to wait for another program's write lock."""
 
@@ -127,7 +127,7 @@ class SQLite:
             assert load.is_finished, "a load must be finished, or left by an error"
             if self._is_new:
                 with sqlite_errors(self._path):
-                    # The sorter that builds an index takes as much memory again as the cache may have.
+                    # The sorter that builds an index takes as much memory again as the cache may have, for nothing.
                     await self._db.execute(_SMALL_CACHE_PRAGMA)
                     for table in self._statements.tables.values():
                         for index in table.indexes:
