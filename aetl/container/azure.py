@@ -86,7 +86,7 @@ class Azure:
                 content = await ahead.popleft()
                 for start in range(0, len(content), CHUNK):
                     yield content[start : start + CHUNK]
-                del content
+                del content  # or it would be held while the next one is waited for
         finally:
             for task in ahead:
                 task.cancel()
