@@ -28,7 +28,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some thousand records of one table in the order of the export.
+    """Some hundred or thousand records of one table in the order of the export.
 
     `first` is the position of the first one in its array, counted from 0. A record is whatever JSON value stood there:
     whether it is an object that the contract accepts is not known yet.
