@@ -30,7 +30,7 @@ class Gunzip:
         self._read = 0
         self._is_between = False
 
-    def feed(self, chunk: bytes | memoryview) -> Iterator[bytes]:
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The decompressed bytes of the next chunk; raises ExportMalformed where it isn't gzip."""
         at, most = 0, len(chunk)
         while at < len(chunk):
@@ -71,7 +71,7 @@ class Gunzip:
                 raise ExportMalformed(f"the gzip stream ends too early, after {self._read} bytes as stored{other}")
 
 
-def _end_of_zeros(chunk: bytes | memoryview, at: int) -> int:
+def _end_of_zeros(chunk: bytes, at: int) -> int:
     zeros = _ZEROS.match(chunk, at)
     assert zeros is not None, "the pattern also matches nothing"
     return zeros.end()

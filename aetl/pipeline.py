@@ -221,7 +221,7 @@ async def load_one(tally: Tally, container: Container, contract: Contract, datab
 
 
 @log_this(of=lambda container, tally: tally.export.name)
-async def read(container: Container, tally: Tally) -> AsyncGenerator[bytes | memoryview, None]:
+async def read(container: Container, tally: Tally) -> AsyncGenerator[bytes, None]:
     """The bytes of an export, decompressed."""
     gunzip = Gunzip() if tally.export.gzip else None
     async with aclosing(container.read(tally.export)) as chunks:
@@ -237,7 +237,7 @@ async def read(container: Container, tally: Tally) -> AsyncGenerator[bytes | mem
 
 
 @log_this
-async def cut(chunks: AsyncIterator[bytes | memoryview], contract: Contract) -> AsyncGenerator[Batch, None]:
+async def cut(chunks: AsyncIterator[bytes], contract: Contract) -> AsyncGenerator[Batch, None]:
     """The batches that lie in the bytes of an export."""
     records = Records(contract.tables, required=contract.required)
     async for chunk in chunks:

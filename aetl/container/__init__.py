@@ -31,7 +31,7 @@ class Container(Protocol):
     async def find(self, name: str) -> Export:
         """One export by its name; raises ExportNotFound."""
 
-    def read(self, export: Export) -> AsyncGenerator[bytes | memoryview, None]:
+    def read(self, export: Export) -> AsyncGenerator[bytes, None]:
         """The bytes of this very version of an export, as stored; raises ExportChanged, never mixes two versions."""
 
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:

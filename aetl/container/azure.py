@@ -72,7 +72,7 @@ class Azure:
         with azure_errors(f"{name} in {self._what}", self._settings):
             return _export(await self._client.get_blob_client(name).get_blob_properties())
 
-    async def read(self, export: Export) -> AsyncGenerator[bytes | memoryview, None]:
+    async def read(self, export: Export) -> AsyncGenerator[bytes, None]:
         offsets = iter(range(0, export.size, RANGE))
         ahead: deque[asyncio.Task[bytes]] = deque()
         try:
@@ -85,7 +85,7 @@ class Azure:
                     return
                 content = await ahead.popleft()
                 for start in range(0, len(content), CHUNK):
-                    yield content[start : start + CHUNK]
+                    yield content[start : start + CHUNK]  # a copy: a view would hold the whole range
                 del content  # or it would be held while the next one is waited for
         finally:
             for task in ahead:

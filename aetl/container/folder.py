@@ -65,7 +65,7 @@ class Folder:
             raise ExportNotFound(f"{name} in {self._path} is no file", hint=_FILES)
         return _export(name, found)
 
-    async def read(self, export: Export) -> AsyncGenerator[bytes | memoryview, None]:
+    async def read(self, export: Export) -> AsyncGenerator[bytes, None]:
         path = self._file(export.name)
         with self._errors(export.name):
             file = await asyncio.to_thread(_open, path)
@@ -90,7 +90,7 @@ class Folder:
             try:
                 with file:
                     await _write_behind(file, chunks)
-                    await asyncio.to_thread(_write, file, b"", True)
+                    await asyncio.to_thread(_sync, file)
                 _move(partial, target)
             finally:
                 partial.unlink(missing_ok=True)
@@ -184,8 +184,12 @@ async def _write_behind(file: BinaryIO, chunks: AsyncIterable[bytes]) -> None:
 def _write(file: BinaryIO, chunk: bytes, is_synced: bool) -> None:
     file.write(chunk)
     if is_synced:
-        file.flush()
-        os.fsync(file.fileno())
+        _sync(file)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _export(name: str, found: os.stat_result) -> Export:
