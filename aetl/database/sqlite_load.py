@@ -169,11 +169,11 @@ class SQLiteLoad:
             return False
         parameters = {"place": self._places.get(name, 0), "most": len(rows)}
         found: list[Any] = list(await self._connection.execute_fetchall(following, parameters))
-        if found != rows:
+        if [row[:-1] for row in found] != rows:
             self._misses[name] = self._misses.get(name, 0) + 1
             return False
         self._misses[name] = 0
-        await self._find_place(name, rows)
+        self._places[name] = found[-1][-1]
         return True
 
     async def _find_place(self, name: str, rows: Sequence[Row]) -> None:
