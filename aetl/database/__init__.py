@@ -37,7 +37,7 @@ class Load(Protocol):
         """Brings in what waits, now that every record has been seen; what still refers to nothing becomes a reject."""
 
     async def finish(self, report: LoadReport) -> None:
-        """Commits rows and ledger entry together."""
+        """Ends a load that was settled: rows and ledger entry are committed together."""
 
 
 class Database(Protocol):

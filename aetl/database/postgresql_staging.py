@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from operator import itemgetter
 
 import asyncpg
 
+from aetl.database.places import Places
 from aetl.database.postgresql_session import Connection, attempt, fetch
 from aetl.database.postgresql_statements import Statements
 from aetl.database.rejects import NO_UNICODE, reject_row
@@ -48,8 +47,7 @@ class Staging:
         self._describe = statements.ledger["columns"]
         self._types: Sequence[str | None] = ()
         self._whole: Sequence[int] = ()
-        self._gaps = array("q")
-        self._next = 0
+        self._places = Places()
 
     async def begin(self) -> None:
         """Makes the temporary table."""
@@ -73,8 +71,8 @@ class Staging:
             positions, rows = [position for position, _ in placed], [row for _, row in placed]
             await self._copy(positions, rows)
         self.count += len(rows)
-        if self.is_at_once and positions:
-            self._note_gaps(positions)
+        if self.is_at_once:
+            self._places.note(positions)
         return rejects
 
     def _look_for_fractions(self, rows: Sequence[Row]) -> None:
@@ -82,14 +80,6 @@ class Staging:
         for place in self._whole:
             if float in map(type, map(itemgetter(place), rows)):
                 raise NotEncoded
-
-    def _note_gaps(self, positions: Sequence[int]) -> None:
-        """Remembers which places have no record, so that its rank tells a record's place."""
-        following = positions[-1] + 1
-        if following - self._next != len(positions):
-            taken = set(positions)
-            self._gaps.extend(each for each in range(self._next, following) if each not in taken)
-        self._next = following
 
     async def _try_to_copy(self, placed: Sequence[Placed]) -> None:
         async with attempt(self._connection, is_kept=False):
@@ -139,9 +129,7 @@ class Staging:
         """A record of the temporary table, with its place in the export."""
         position: int = record["position"]
         if self.is_ranked:
-            rank, before = position, -1
-            while position != before:
-                before, position = position, rank + bisect_right(self._gaps, position)
+            position = self._places.of(position)
         return position, tuple(record[each] for each in self.columns)
 
     async def _look_at(self, table: str) -> tuple[list[str | None], bool]:

@@ -33,9 +33,11 @@ from aetl.database.sqlite_file import (
     open_to_read,
     pragma,
     remove_simulation,
+    set_cache,
 )
+from aetl.database.sqlite_first_load import FirstLoad
 from aetl.database.sqlite_load import SQLiteLoad
-from aetl.database.sqlite_statements import Statements, TableStatements, read_table
+from aetl.database.sqlite_statements import SCHEMA, Statements, TableStatements, creating, read_table
 from aetl.database.statements import read_statements
 from aetl.errors import (
     ConfigurationError,
@@ -49,8 +51,8 @@ from aetl.models import Export, Finding, LoadReport, Reject, Row
 _LOG = logging.getLogger(__name__)
 
 PAGE_SIZE = 8 * 1024
-_CACHE_PRAGMA = "PRAGMA cache_size = -32768"
-_SMALL_CACHE_PRAGMA = "PRAGMA cache_size = -2048"
+_CACHE = 32 * 2**10
+"""KiB."""
 PATIENCE = 10.0
 """Seconds to wait for another program's write lock."""
 
@@ -60,7 +62,7 @@ def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str
     path = path_of(url, "sqlite")
     if path in (Path(), Path(":memory:")):
         raise ConfigurationError("the database must be a file", hint="Name one with --database, such as local.db.")
-    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql, read_table))
+    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql, read_table, SCHEMA))
 
 
 class SQLite:
@@ -112,32 +114,33 @@ class SQLite:
         return [exports[place] for (place,) in sorted(places)]
 
     @asynccontextmanager
-    async def load(self, export: Export) -> AsyncIterator[SQLiteLoad]:
+    async def load(self, export: Export) -> AsyncIterator[SQLiteLoad | FirstLoad]:
         if self._is_new:
             # What this transaction creates has no reader and no old page to keep: the rollback journal writes each
             # page once where the write-ahead log would write it twice. A kill leaves an empty file either way.
             with sqlite_errors(self._path):
                 await self._db.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-                await self._db.execute(_CACHE_PRAGMA)  # once more: SQLite counts its cache in pages of the size before
+                await set_cache(self._db, _CACHE)  # once more: SQLite counts its cache in pages of the size before
         async with self._transaction():
             with sqlite_errors(self._path):
-                load = await self._begin(export)
+                load = await (self._begin_first(export) if self._is_new else self._begin(export))
             with closing(load):
                 yield load
             assert load.is_finished, "a load must be finished, or left by an error"
-            if self._is_new:
-                with sqlite_errors(self._path):
-                    # The sorter that builds an index takes as much memory again as the cache may have, for nothing.
-                    await self._db.execute(_SMALL_CACHE_PRAGMA)
-                    for table in self._statements.tables.values():
-                        for index in table.indexes:
-                            await self._db.execute(index)
-                    await self._db.execute(_CACHE_PRAGMA)
         self._is_new = False
         await self._turn_to_wal()
 
     async def _begin(self, export: Export) -> SQLiteLoad:
-        await self._migrate(with_indexes=not self._is_new)
+        await self._migrate()
+        return await self._enter(export)
+
+    async def _begin_first(self, export: Export) -> FirstLoad:
+        await self._migrate(with_tables=False)
+        load = FirstLoad(self._db, self._path, self._statements, await self._enter(export), _CACHE)
+        await load.begin()
+        return load
+
+    async def _enter(self, export: Export) -> SQLiteLoad:
         named = named_in_ledger(export)
         ((is_older,),) = await self._db.execute_fetchall(self._statements.ledger["is_older"], named)
         await self._db.execute(self._statements.ledger["forget_failures"], named)
@@ -238,7 +241,7 @@ class SQLite:
         if self._purpose in ("load", "simulate"):
             self._connection = await connect(self._path, "mode=rwc")
             await self._turn_to_wal()
-            await self._db.execute(_CACHE_PRAGMA)
+            await set_cache(self._db, _CACHE)
             await self._db.execute("PRAGMA synchronous = NORMAL")
             await self._db.execute("PRAGMA foreign_keys = ON")
         elif holds_something:
@@ -253,7 +256,7 @@ class SQLite:
         except Timeout:
             return True
 
-    async def _migrate(self, *, with_indexes: bool) -> None:
+    async def _migrate(self, *, with_tables: bool = True) -> None:
         """Creates what is missing, inside a transaction; a real load takes a simulation's database over."""
         owner = SIMULATION if self._purpose == "simulate" else OURS
         if (before := await pragma(self._db, "application_id")) != owner:
@@ -261,11 +264,8 @@ class SQLite:
                 _LOG.warning("%s held a simulation: its mock data stays among the real records", self._path)
             await self._db.execute(f"PRAGMA application_id = {owner}")
             await self._db.execute(f"PRAGMA user_version = {LEDGER_VERSION}")
-        for statement in self._statements.ledger_create:
+        for statement in creating(self._statements) if with_tables else self._statements.ledger_create:
             await self._db.execute(statement)
-        for table in self._statements.tables.values():
-            for statement in (table.create, *(table.indexes if with_indexes else ())):
-                await self._db.execute(statement)
 
     async def _turn_to_wal(self) -> None:
         if self._is_new:

@@ -13,7 +13,7 @@ import aiosqlite
 
 from aetl.database.sqlite_errors import as_aetl_error
 from aetl.database.sqlite_file import in_memory, tables_of
-from aetl.database.sqlite_statements import Statements
+from aetl.database.sqlite_statements import Statements, creating
 from aetl.models import Finding
 
 _PLACE = re.compile(r"\?\d+")
@@ -25,7 +25,7 @@ async def examine(
 ) -> AsyncIterator[Finding]:
     """The findings on the statements, the file (None where there is none yet), its folder and the disk."""
     try:
-        async with in_memory(statements) as model:
+        async with in_memory(creating(statements)) as model:
             await _prepare_all(model, statements, statements.tables.keys())
         yield Finding("ok", "SQL", f"{statements.source} and the contract agree")
     except sqlite3.Error as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import aiosqlite
 
 from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.sqlite_statements import Statements
+from aetl.database.sqlite_statements import Statements, creating
 from aetl.errors import DatabaseDamaged, DatabaseInaccessible, DatabaseLocked, DatabaseNotOurs
 
 # The application id in the file's header (https://www.sqlite.org/fileformat.html#application_id) says whose it is.
@@ -113,7 +113,7 @@ async def remove_simulation(path: Path, statements: Statements) -> None:
     async with look(path) as connection:
         tables = await tables_of(connection)
         is_simulation = await pragma(connection, "application_id") == SIMULATION
-    async with in_memory(statements) as model:
+    async with in_memory(creating(statements)) as model:
         is_simulation = is_simulation and tables <= await tables_of(model)
     if tables and not is_simulation:
         raise DatabaseNotOurs(
@@ -129,15 +129,12 @@ async def remove_simulation(path: Path, statements: Statements) -> None:
 
 
 @asynccontextmanager
-async def in_memory(statements: Statements) -> AsyncIterator[aiosqlite.Connection]:
-    """A database in memory with all the tables that the statements make: the model of a real one."""
+async def in_memory(statements: Iterable[str]) -> AsyncIterator[aiosqlite.Connection]:
+    """A database in memory with what some statements make: the model of a real one."""
     connection = await _opened(aiosqlite.connect(":memory:"))
     try:
-        for statement in statements.ledger_create:
+        for statement in statements:
             await connection.execute(statement)
-        for table in statements.tables.values():
-            for statement in (table.create, *table.indexes):
-                await connection.execute(statement)
         yield connection
     finally:
         await close(connection)
@@ -155,6 +152,11 @@ async def pragma(connection: aiosqlite.Connection, name: str) -> Any:
         row = await cursor.fetchone()
     assert row is not None
     return row[0]
+
+
+async def set_cache(connection: aiosqlite.Connection, size: int) -> None:
+    """Says how many KiB of pages SQLite may hold; an index is sorted in as much again."""
+    await connection.execute(f"PRAGMA cache_size = -{size}")
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -65,7 +65,6 @@ class SQLiteLoad:
         self._known: set[str] = set()
         self._places: dict[str, int] = {}
         self._misses: dict[str, int] = {}
-        self._accounted = connection.total_changes
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         with sqlite_errors(self._path):
@@ -78,11 +77,11 @@ class SQLiteLoad:
     async def _write(self, batch: CheckedBatch) -> Outcome:
         await self.keep_rejects(batch.rejects)
         if batch.table in self._waiting:
-            self._wait(batch.table, batch.rows, batch.positions)
+            self.wait(batch.table, batch.rows, batch.positions)
             return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects)))
         written = await self._insert(batch.table, batch.rows, batch.positions)
         if written.orphan is not None:
-            self._wait(batch.table, batch.rows[written.orphan :], batch.positions[written.orphan :])
+            self.wait(batch.table, batch.rows[written.orphan :], batch.positions[written.orphan :])
         rejected = len(batch.rejects) + len(written.rejects)
         counts = TableCounts(batch.read, written.loaded, written.accepted - written.loaded, rejected)
         return Outcome(batch.table, counts, written.rejects)
@@ -116,7 +115,19 @@ class SQLiteLoad:
         if rejects:
             rows = [rejected(self.load_id, reject) for reject in rejects]
             await self._connection.executemany(self._statements.ledger["reject"], rows)
-            self._accounted = self._connection.total_changes
+
+    async def append(self, statement: str, batch: CheckedBatch) -> Sequence[Reject]:
+        """Writes a batch into a table that refers to nothing, and gives what is refused; `statement` only inserts."""
+        await self.keep_rejects(batch.rejects)
+        written = await self._execute(statement, batch.table, batch.rows, batch.positions)
+        await self.keep_rejects(written.rejects)
+        return written.rejects
+
+    def wait(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> None:
+        """Keeps records of one table until every other one is in."""
+        if name not in self._waiting:
+            self._waiting[name] = tempfile.TemporaryFile(prefix="aetl-")  # noqa: SIM115 - closed by close()
+        pickle.dump((rows, positions), self._waiting[name], pickle.HIGHEST_PROTOCOL)
 
     def close(self) -> None:
         """Gives the temporary files back."""
@@ -190,6 +201,7 @@ class SQLiteLoad:
         rejects: list[Reject] = []
         while start < len(rows) and orphan is None:
             left = iter(rows[start:] if start else rows)
+            before = self._connection.total_changes
             try:
                 await self._connection.executemany(statement, left)
                 start = len(rows)
@@ -201,18 +213,8 @@ class SQLiteLoad:
                     pointer = self._pointer(name, rows[failed], error)
                     rejects.append(self._reject(name, rows[failed], positions[failed], pointer, _reason(error)))
                 start = failed + 1
-            loaded += self._changes()
+            loaded += self._connection.total_changes - before
         return _Written((len(rows) if orphan is None else orphan) - len(rejects), loaded, rejects, orphan)
-
-    def _changes(self) -> int:
-        """The rows changed since the last call."""
-        before, self._accounted = self._accounted, self._connection.total_changes
-        return self._accounted - before
-
-    def _wait(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> None:
-        if name not in self._waiting:
-            self._waiting[name] = tempfile.TemporaryFile(prefix="aetl-")  # noqa: SIM115 - closed by close()
-        pickle.dump((rows, positions), self._waiting[name], pickle.HIGHEST_PROTOCOL)
 
     async def _retry(self, name: str) -> list[Outcome]:
         """Writes once more what waits in one table; what still refers to nothing goes on waiting."""
@@ -229,7 +231,7 @@ class SQLiteLoad:
                     if written.orphan is None:
                         break
                     start += written.orphan
-                    self._wait(name, rows[start : start + 1], positions[start : start + 1])
+                    self.wait(name, rows[start : start + 1], positions[start : start + 1])
                     start += 1
         return outcomes
 

@@ -9,7 +9,21 @@ from typing import Any, TypeAlias
 from aetl.database import statements
 from aetl.database.statements import PARAMETER, in_key_order, optional_text, refuse, text, texts
 
+SCHEMA = ("schema", "adopt_table", "adopt_key")
+"""Statements of the ledger's that are about what SQLite keeps of tables."""
 _TABLE_TEXTS = ("create", "upsert", "insert", "select", "truncate")
+
+
+@dataclass(frozen=True)
+class Bare:
+    """The same table without key and references, and what makes both of it; `insert` takes a row by position."""
+
+    create: str
+    insert: str
+    key: str
+    orphans: tuple[str, ...]
+    """Each gives a value that refers to nothing, or no row."""
+    drop: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,7 @@ class TableStatements:
     following: str | None
     place: str | None
     """Takes the key's values by position."""
+    bare: Bare | None
     parents: Mapping[int, str]
     """Place of a referring column -> the query that says whether the record that it means exists."""
 
@@ -39,6 +54,14 @@ class TableStatements:
 
 
 Statements: TypeAlias = statements.Statements[TableStatements]
+
+
+def creating(every: Statements) -> list[str]:
+    """The statements that make all tables and indexes of a database."""
+    return [
+        *every.ledger_create,
+        *(text for table in every.tables.values() for text in (table.create, *table.indexes)),
+    ]
 
 
 def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequence[str]) -> TableStatements:
@@ -55,7 +78,7 @@ def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequen
         named = set(PARAMETER.findall(mandatory[each]))
         if difference := named ^ set(columns):
             raise refuse(source, f"tables/{name}/{each} and the schema file differ in {', '.join(sorted(difference))}")
-        mandatory[each] = PARAMETER.sub(lambda found: f"?{columns.index(found[1]) + 1}", mandatory[each])
+        mandatory[each] = _by_position(mandatory[each], columns)
     place = optional_text(entry, source, f"tables/{name}", "place")
     if place is not None and set(PARAMETER.findall(place)) != set(key):
         raise refuse(source, f"tables/{name}/place must take the key's columns: {', '.join(key)}")
@@ -67,14 +90,34 @@ def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequen
         encoded=optional_text(entry, source, f"tables/{name}", "encoded"),
         following=optional_text(entry, source, f"tables/{name}", "following"),
         place=PARAMETER.sub(lambda found: f"?{key.index(found[1]) + 1}", place) if place else None,
+        bare=_bare(source, f"tables/{name}/bare", entry["bare"], columns) if entry.get("bare") else None,
         parents=_parents(source, name, entry.get("parents") or {}, columns),
         **mandatory,
     )
 
 
+def _by_position(statement: str, columns: Sequence[str]) -> str:
+    return PARAMETER.sub(lambda found: f"?{columns.index(found[1]) + 1}", statement)
+
+
+def _bare(source: str, place: str, entry: Any, columns: Sequence[str]) -> Bare | None:
+    """None also where a column was added to the table, and not here: it is for speed alone."""
+    if not isinstance(entry, dict):
+        raise refuse(source, f"{place} must be a mapping")
+    mandatory = {each: text(entry, source, place, each) for each in ("create", "insert", "key", "drop")}
+    orphans = _queries(source, f"{place}/orphans", entry.get("orphans") or {}, columns)
+    if set(PARAMETER.findall(mandatory["insert"])) != set(columns):
+        return None
+    mandatory["insert"] = _by_position(mandatory["insert"], columns)
+    return Bare(**mandatory, orphans=tuple(orphans.values()))
+
+
 def _parents(source: str, name: str, entry: Any, columns: Sequence[str]) -> dict[int, str]:
-    place = f"tables/{name}/parents"
+    queries = _queries(source, f"tables/{name}/parents", entry, columns)
+    return {columns.index(column): PARAMETER.sub("?1", query) for column, query in queries.items()}
+
+
+def _queries(source: str, place: str, entry: Any, columns: Sequence[str]) -> dict[str, str]:
     if not isinstance(entry, dict) or not entry.keys() <= set(columns):
         raise refuse(source, f"{place} must be a mapping of columns to queries")
-    queries = {column: text(entry, source, place, column) for column in entry}
-    return {columns.index(column): PARAMETER.sub("?1", query) for column, query in queries.items()}
+    return {column: text(entry, source, place, column) for column in entry}

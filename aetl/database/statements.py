@@ -75,7 +75,8 @@ def read_statements(
 ) -> Statements[Table]:
     """The statements in `path`, or those that aetl ships for `dialect`, checked against the contract's columns.
 
-    `more` are statements under `ledger` that only this dialect has. A file without `ledger` takes aetl's own.
+    `more` are statements under `ledger` that only this dialect has. A file without `ledger` takes aetl's own, and so
+    does one whose ledger is older than such a statement.
 
     Raises ConfigurationError that names file, table and statement.
     """
@@ -83,11 +84,12 @@ def read_statements(
     content = _read(path or resources.files("aetl").joinpath(own), source := str(path or own))
     if not isinstance(content, dict) or not isinstance(content.get("tables"), dict):
         raise refuse(source, "it must hold 'tables'")
-    if "ledger" not in content:
-        content |= {"ledger": _read(resources.files("aetl").joinpath(own), own)["ledger"]}
-    if not isinstance(content["ledger"], dict):
+    tables, ledger = content["tables"], content.get("ledger")
+    if "ledger" in content and not isinstance(ledger, dict):
         raise refuse(source, "'ledger' must be a mapping")
-    tables, ledger = content["tables"], content["ledger"]
+    if ledger is None or not ledger.keys() >= set(more):
+        shipped = _read(resources.files("aetl").joinpath(own), own)["ledger"]
+        ledger = shipped if ledger is None else {name: shipped[name] for name in more} | ledger
     for name in columns.keys() ^ tables.keys():
         missing, other = ("SQL", "schema") if name in columns else ("schema", "SQL")
         raise refuse(source, f"the {missing} file lacks the table {name!r} of the {other} file")

@@ -81,6 +81,7 @@ async def test_readers_see_the_tables_as_they_were_while_a_load_runs(kind: Kind)
         for batch in checked(make_export(9), kind.contract):
             await running.write(batch)
         assert await content(kind) == in_order(make_export(3))
+        await running.settle()
         await running.finish(LoadReport(listed(2).name, "1", "loaded"))
     assert await content(kind) == in_order(make_export(9))
 
@@ -91,6 +92,7 @@ async def test_while_a_first_load_runs_there_is_no_database_yet(kind: Kind) -> N
             await running.write(batch)
         with pytest.raises(DatabaseNotFound):
             await content(kind)
+        await running.settle()
         await running.finish(LoadReport(listed(1).name, "1", "loaded"))
 
 

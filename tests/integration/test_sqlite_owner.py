@@ -49,6 +49,7 @@ async def use(kind: Kind, purpose: Purpose) -> None:
 
 async def load_simulation(kind: Kind) -> None:
     async with kind.opened("simulate") as database, database.load(listed(1)) as running:
+        await running.settle()
         await running.finish(LoadReport("mock", "mock", "loaded"))
 
 

@@ -1,0 +1,128 @@
+"""The load that makes a SQLite database: keys and indexes come after the rows, sorted, as a whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiosqlite
+
+from aetl.database.places import Places
+from aetl.database.sqlite_errors import sqlite_errors
+from aetl.database.sqlite_file import set_cache
+from aetl.database.sqlite_load import SQLiteLoad
+from aetl.database.sqlite_schema import Keyed, adopt, try_out
+from aetl.database.sqlite_statements import Statements
+from aetl.models import CheckedBatch, LoadReport, Outcome, TableCounts
+
+_SMALL_CACHE = 8 * 2**10
+"""KiB. What is only appended to or read in order needs no more, and the sorter that builds an index takes as much
+memory again."""
+_AT_ONCE = 2_000
+
+
+class FirstLoad:
+    """Fills bare tables, and makes keys and references certain once every record is in.
+
+    Kept up row by row, a key's index costs a look at a page of its own for each record, and each reference one more:
+    half of a load, and two thirds where the indexes do not fit into the cache any more. Where a record stands twice or
+    refers to nothing, all records are taken out and go the `ordinary` way, which counts, names and sorts out; that
+    takes as long again.
+    """
+
+    def __init__(
+        self, connection: aiosqlite.Connection, path: Path, statements: Statements, ordinary: SQLiteLoad, cache: int
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._statements = statements
+        self._ordinary = ordinary
+        self._cache = cache
+        self._keyed: Mapping[str, Keyed] = {}
+        self._places = {name: Places() for name in statements.tables}
+        self._is_settled = False
+
+    @property
+    def load_id(self) -> int:
+        return self._ordinary.load_id
+
+    @property
+    def is_finished(self) -> bool:
+        return self._ordinary.is_finished
+
+    async def begin(self) -> None:
+        """Makes the tables, inside the load's transaction."""
+        with sqlite_errors(self._path):
+            self._keyed = await try_out(self._statements)
+            if self._keyed:
+                await set_cache(self._connection, _SMALL_CACHE)
+            for name, table in self._statements.tables.items():
+                await self._connection.execute(self._keyed[name].bare.create if self._keyed else table.create)
+
+    async def write(self, batch: CheckedBatch) -> Outcome:
+        if not self._keyed:
+            return await self._ordinary.write(batch)
+        with sqlite_errors(self._path):
+            statement = self._keyed[batch.table].bare.insert
+            rejects = await self._ordinary.append(statement, batch)
+        refused = {reject.position for reject in rejects}
+        self._places[batch.table].note(
+            [each for each in batch.positions if each not in refused] if refused else batch.positions
+        )
+        return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects) + len(rejects)), rejects)
+
+    async def settle(self) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        with sqlite_errors(self._path):
+            if self._keyed:
+                if await self._is_whole():
+                    await adopt(self._connection, self._statements, self._keyed)
+                    outcomes = [Outcome(name, TableCounts(0, each.count)) for name, each in self._places.items()]
+                else:
+                    await self._go_the_ordinary_way()
+        outcomes += await self._ordinary.settle()
+        with sqlite_errors(self._path):
+            await self._make_indexes()
+        self._is_settled = True
+        return outcomes
+
+    async def finish(self, report: LoadReport) -> None:
+        assert self._is_settled, "a load must be settled before it is finished"
+        await self._ordinary.finish(report)
+
+    def close(self) -> None:
+        """Gives the temporary files back."""
+        self._ordinary.close()
+
+    async def _is_whole(self) -> bool:
+        """Makes the keys; whether each record stands there once and refers to others that do."""
+        bare = [each.bare for each in self._keyed.values()]
+        try:
+            for each in bare:
+                await self._connection.execute(each.key)
+        except sqlite3.IntegrityError:
+            return False
+        for query in (query for each in bare for query in each.orphans):
+            if await self._connection.execute_fetchall(query):
+                return False
+        return True
+
+    async def _go_the_ordinary_way(self) -> None:
+        await set_cache(self._connection, self._cache)
+        for name, table in self._statements.tables.items():
+            assert table.following is not None, "try_out() saw to it"
+            places = self._places[name]
+            for start in range(0, places.count, _AT_ONCE):  # SQLite numbers appended rows from 1
+                found = await self._connection.execute_fetchall(table.following, {"place": start, "most": _AT_ONCE})
+                rows = [tuple(row[:-1]) for row in found]
+                self._ordinary.wait(name, rows, [places.of(start + rank) for rank in range(len(rows))])
+            await self._connection.execute(self._keyed[name].bare.drop)
+            await self._connection.execute(table.create)
+
+    async def _make_indexes(self) -> None:
+        await set_cache(self._connection, _SMALL_CACHE)
+        for table in self._statements.tables.values():
+            for index in table.indexes:
+                await self._connection.execute(index)
+        await set_cache(self._connection, self._cache)
