@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+import sqlite3
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,11 @@ from aetl.database.statements import check_columns
 from aetl.models import Row
 
 ROWS_AT_ONCE = 2_000
+_ROWS_AT_FIRST = 100
+_BYTES_AT_ONCE = 2**20
+"""Of a text that SQLite makes of records, as far as the ones before tell how long they are."""
+_FIRST, _LAST = -(2**63), 2**63 - 1
+"""The places of SQLite's first row and last, if there were so many (https://www.sqlite.org/lang_createtable.html#rowid)."""
 
 
 async def fetch_rows(
@@ -31,19 +37,36 @@ async def fetch_rows(
 async def fetch_encoded(
     connection: aiosqlite.Connection, path: Path, statements: Statements, table: TableStatements
 ) -> AsyncGenerator[bytes, None]:
-    """The records of a table as JSON objects with commas between them, which SQLite makes."""
+    """The records of a table as JSON objects with commas between them, which SQLite makes; at least once."""
     assert table.encoded is not None
-    is_checked = False
     connection.text_factory = bytes  # to decode them only to encode them again would take half of the time
+    place, most = _FIRST, _ROWS_AT_FIRST
     try:
-        async with aclosing(_fetch(connection, path, table.encoded)) as fetched:
-            async for _, rows in fetched:
-                if rows and not is_checked:
-                    check_columns(statements, table.name, "encoded", json.loads(rows[0][0]), table.columns)
-                    is_checked = True
-                yield b",".join([text for (text,) in rows])
+        with sqlite_errors(path):
+            while True:
+                try:
+                    found: Any = await connection.execute_fetchall(table.encoded, {"place": place, "most": most})
+                except sqlite3.DataError:  # longer than a text may be
+                    if most == 1:
+                        raise
+                    most = max(1, most // 16)
+                    continue
+                ((text, last),) = found
+                if place == _FIRST:
+                    check_columns(statements, table.name, "encoded", _first_keys(text, table), table.columns)
+                    yield text or b""
+                elif text is not None:
+                    yield text
+                if text is None or last == _LAST:
+                    return
+                place = last + 1
+                most = max(1, min(ROWS_AT_ONCE, 2 * most, most * _BYTES_AT_ONCE // len(text)))
     finally:
         connection.text_factory = str
+
+
+def _first_keys(text: bytes | None, table: TableStatements) -> Sequence[str]:
+    return table.columns if text is None else list(json.loads(b"[%b]" % text)[0])
 
 
 async def _fetch(

@@ -41,6 +41,7 @@ class TableStatements:
     select: str
     truncate: str
     encoded: str | None
+    """Gives one text and the last record's place, or two nulls."""
     following: str | None
     place: str | None
     """Takes the key's values by position."""
@@ -82,12 +83,15 @@ def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequen
     place = optional_text(entry, source, f"tables/{name}", "place")
     if place is not None and set(PARAMETER.findall(place)) != set(key):
         raise refuse(source, f"tables/{name}/place must take the key's columns: {', '.join(key)}")
+    encoded = optional_text(entry, source, f"tables/{name}", "encoded")
+    if encoded is not None and set(PARAMETER.findall(encoded)) != {"place", "most"}:
+        raise refuse(source, f"tables/{name}/encoded must take :place and :most")
     return TableStatements(
         name,
         columns=tuple(columns),
         key=tuple(map(list(columns).index, key)),
         indexes=texts(entry, source, f"tables/{name}", "indexes") if entry.get("indexes") else (),
-        encoded=optional_text(entry, source, f"tables/{name}", "encoded"),
+        encoded=encoded,
         following=optional_text(entry, source, f"tables/{name}", "following"),
         place=PARAMETER.sub(lambda found: f"?{key.index(found[1]) + 1}", place) if place else None,
         bare=_bare(source, f"tables/{name}/bare", entry["bare"], columns) if entry.get("bare") else None,

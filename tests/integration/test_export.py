@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import pytest
 import yaml
 
 from aetl.config import Settings
+from aetl.contract import Contract
+from aetl.database import open_database
+from aetl.database.sqlite import SQLite
 from aetl.errors import ConfigurationError, DatabaseNotFound
 from aetl.models import TableCounts
 from aetl.pipeline import export, load
@@ -34,10 +39,10 @@ async def test_sql_that_lacks_a_column_is_refused_before_an_export_is_there(tmp_
     shipped = resources.files("aetl").joinpath("yaml/sql/sqlite.yaml").read_text("utf-8")
     sql = yaml.safe_load(shipped)
     sessions = sql["tables"]["sessions"]
-    sessions.pop("encoded")
+    shipped_encoded = sessions.pop("encoded")
     sessions[statement] = {
         "select": "SELECT id, meta FROM sessions",
-        "encoded": "SELECT json_object('id', id, 'meta', meta) FROM sessions",
+        "encoded": shipped_encoded.replace("'started_at', started_at, ", ""),
     }[statement]
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(sql, sort_keys=False))
     write(tmp_path / "exports", 0, make_export())
@@ -45,6 +50,38 @@ async def test_sql_that_lacks_a_column_is_refused_before_an_export_is_there(tmp_
     with pytest.raises(ConfigurationError, match=f"tables/sessions/{statement} must give the schema's columns"):
         await export(Settings(container="copies", sql=tmp_path / "own.yaml"))
     assert list((tmp_path / "copies").iterdir()) == []
+
+
+@pytest.mark.parametrize("places", ["rowid - 30", "rowid * 1000", "-rowid", f"rowid + {2**63 - 1 - 80}"])
+async def test_every_record_is_exported_wherever_it_stands_in_the_file(tmp_path: Path, places: str) -> None:
+    write(tmp_path / "exports", 0, make_export(40))
+    await load(Settings(container="exports"))
+    with closing(sqlite3.connect("local.db")) as connection, connection:
+        connection.execute(f"CREATE TABLE moved AS SELECT {places} AS place, * FROM events")
+        connection.execute("DELETE FROM events")
+        connection.execute(
+            "INSERT INTO events (rowid, id, ts, session_id, round, kind, role, content, raw_text, meta)"
+            " SELECT * FROM moved"
+        )
+        connection.execute("DROP TABLE moved")
+    name = await export(Settings(container="copies"))
+    exported = json.loads((tmp_path / "copies" / name).read_bytes())
+    assert in_order(exported)["events"] == in_order(make_export(40))["events"]
+
+
+async def test_records_that_are_too_long_for_one_text_come_by_themselves(tmp_path: Path) -> None:
+    document = make_export(300)
+    for each in document["events"][100:]:
+        each["raw_text"] = "long" * 10_000
+    write(tmp_path / "exports", 0, document)
+    await load(Settings(container="exports"))
+    contract = Contract.read()
+    async with open_database("local.db", "read", contract.columns) as database:
+        assert isinstance(database, SQLite)
+        # SQLite's own limit is a thousand million bytes.
+        await database._db._execute(database._db._conn.setlimit, sqlite3.SQLITE_LIMIT_LENGTH, 100_000)
+        texts = [text async for table, text in database.dump_json(contract.encode) if table == "events"]
+    assert json.loads(b"[" + b",".join(texts) + b"]") == document["events"]
 
 
 async def test_two_exports_at_once_have_two_names(tmp_path: Path, kind: Kind) -> None:
