@@ -8,12 +8,15 @@ from collections.abc import Sequence
 
 
 class Places:
-    """Remembers the gaps that rejects leave, so that memory does not grow with the records; ranks count from 0."""
+    """Remembers the gaps that rejects leave, so that memory does not grow with the records; ranks count from 0.
 
-    __slots__ = ("_gaps", "_next", "count")
+    `counts` says how many came at a time: as many fit into memory when they are read back.
+    """
+
+    __slots__ = ("_gaps", "_next", "counts")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.counts = array("q")
         self._gaps = array("q")
         self._next = 0
 
@@ -21,7 +24,7 @@ class Places:
         """Takes the places, which grow, of the next records."""
         if not positions:
             return
-        self.count += len(positions)
+        self.counts.append(len(positions))
         following = positions[-1] + 1
         if following - self._next != len(positions):
             taken = set(positions)

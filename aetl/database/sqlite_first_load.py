@@ -19,7 +19,6 @@ from aetl.models import CheckedBatch, LoadReport, Outcome, TableCounts
 _SMALL_CACHE = 8 * 2**10
 """KiB. What is only appended to or read in order needs no more, and the sorter that builds an index takes as much
 memory again."""
-_AT_ONCE = 2_000
 
 
 class FirstLoad:
@@ -78,7 +77,7 @@ class FirstLoad:
             if self._keyed:
                 if await self._is_whole():
                     await adopt(self._connection, self._statements, self._keyed)
-                    outcomes = [Outcome(name, TableCounts(0, each.count)) for name, each in self._places.items()]
+                    outcomes = [Outcome(name, TableCounts(0, sum(each.counts))) for name, each in self._places.items()]
                 else:
                     await self._go_the_ordinary_way()
         outcomes += await self._ordinary.settle()
@@ -113,10 +112,13 @@ class FirstLoad:
         for name, table in self._statements.tables.items():
             assert table.following is not None, "try_out() saw to it"
             places = self._places[name]
-            for start in range(0, places.count, _AT_ONCE):  # SQLite numbers appended rows from 1
-                found = await self._connection.execute_fetchall(table.following, {"place": start, "most": _AT_ONCE})
+            rank = 0
+            for count in places.counts:
+                parameters = {"place": rank, "most": count}  # SQLite numbers appended rows from 1
+                found = await self._connection.execute_fetchall(table.following, parameters)
                 rows = [tuple(row[:-1]) for row in found]
-                self._ordinary.wait(name, rows, [places.of(start + rank) for rank in range(len(rows))])
+                self._ordinary.wait(name, rows, [places.of(each) for each in range(rank, rank + count)])
+                rank += count
             await self._connection.execute(self._keyed[name].bare.drop)
             await self._connection.execute(table.create)
 
