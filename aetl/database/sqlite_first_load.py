@@ -25,9 +25,9 @@ class FirstLoad:
     """Fills bare tables, and makes keys and references certain once every record is in.
 
     Kept up row by row, a key's index costs a look at a page of its own for each record, and each reference one more:
-    half of a load, and two thirds where the indexes do not fit into the cache any more. Where a record stands twice or
-    refers to nothing, all records are taken out and go the `ordinary` way, which counts, names and sorts out; that
-    takes as long again.
+    a quarter of a load, and more than half where the indexes do not fit into the cache any more. Where a record stands
+    twice or refers to nothing, all records are taken out and go the `ordinary` way, which counts, names and sorts out;
+    such a load takes two and a half times as long.
     """
 
     def __init__(
