@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -38,6 +37,7 @@ from aetl.database.sqlite_file import (
 from aetl.database.sqlite_first_load import FirstLoad
 from aetl.database.sqlite_load import SQLiteLoad
 from aetl.database.sqlite_statements import SCHEMA, Statements, TableStatements, creating, read_table
+from aetl.database.sqlite_transaction import transaction
 from aetl.database.statements import read_statements
 from aetl.errors import (
     ConfigurationError,
@@ -53,8 +53,6 @@ _LOG = logging.getLogger(__name__)
 PAGE_SIZE = 8 * 1024
 _CACHE = 16 * 2**10
 """KiB. A load of what is known, and one of little that is new, take as long with twice as much."""
-PATIENCE = 10.0
-"""Seconds to wait for another program's write lock."""
 
 
 def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None) -> SQLite:
@@ -121,7 +119,7 @@ class SQLite:
             with sqlite_errors(self._path):
                 await self._db.execute(f"PRAGMA page_size = {PAGE_SIZE}")
                 await set_cache(self._db, _CACHE)  # once more: SQLite counts its cache in pages of the size before
-        async with self._transaction():
+        async with transaction(self._db, self._path):
             with sqlite_errors(self._path):
                 load = await (self._begin_first(export) if self._is_new else self._begin(export))
             with closing(load):
@@ -149,7 +147,7 @@ class SQLite:
         return SQLiteLoad(self._db, self._path, self._statements, self._columns, load_id, is_older=bool(is_older))
 
     async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
-        async with self._transaction():
+        async with transaction(self._db, self._path):
             with sqlite_errors(self._path):
                 load = await self._begin(export)
             await load.keep_rejects(rejects)
@@ -159,7 +157,7 @@ class SQLite:
         return load.load_id
 
     async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
-        async with self._transaction("BEGIN"):
+        async with transaction(self._db, self._path, "BEGIN"):
             for table in self._in_order():
                 statement = table.select_in_key_order if by_key else table.select
                 async with aclosing(fetch_rows(self._db, self._path, self._statements, table, statement)) as fetched:
@@ -167,7 +165,7 @@ class SQLite:
                         yield table.name, rows
 
     async def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
-        async with self._transaction("BEGIN"):
+        async with transaction(self._db, self._path, "BEGIN"):
             for table in self._in_order():
                 if table.encoded is None:
                     records = fetch_rows(self._db, self._path, self._statements, table, table.select)
@@ -184,7 +182,7 @@ class SQLite:
         return [self._statements.tables[name] for name in self._columns]
 
     async def truncate(self) -> None:
-        async with self._transaction():
+        async with transaction(self._db, self._path):
             with sqlite_errors(self._path):
                 for table in reversed(list(self._statements.tables.values())):
                     await self._db.execute(table.truncate)
@@ -274,33 +272,3 @@ class SQLite:
             # A reader of the new file may hold this up; then the next run tries again.
             with suppress(sqlite3.OperationalError):
                 await self._db.execute("PRAGMA journal_mode = WAL")
-
-    @asynccontextmanager
-    async def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> AsyncIterator[None]:
-        with sqlite_errors(self._path):
-            await _patiently(self._db, begin)
-        try:
-            yield
-            with sqlite_errors(self._path):
-                await _patiently(self._db, "COMMIT")
-        except BaseException:
-            await self._db.interrupt()  # a statement may still run in the thread when a task was cancelled
-            with suppress(sqlite3.Error):  # SQLite itself rolls back when the disk is full
-                await self._db.execute("ROLLBACK")
-            with suppress(sqlite3.Error):  # or means to: it puts the file right for whoever reads it next
-                await pragma(self._db, "schema_version")
-            raise
-
-
-async def _patiently(connection: aiosqlite.Connection, statement: str) -> None:
-    """Executes BEGIN or COMMIT, again and again for a while where another program holds a lock."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + PATIENCE
-    while True:
-        try:
-            await connection.execute(statement)
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > until:
-                raise
-        await asyncio.sleep(0.05)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aetl.database import Purpose, sqlite
+from aetl.database import Purpose, sqlite_transaction
 from aetl.errors import (
     ConfigurationError,
     DatabaseDamaged,
@@ -174,7 +174,7 @@ async def test_a_corrupt_page_is_told(kind: Kind, path: Path) -> None:
 async def test_another_writer_is_waited_for_and_then_told(
     kind: Kind, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.1)
+    monkeypatch.setattr(sqlite_transaction, "PATIENCE", 0.1)
     await load_into(kind, make_export())
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
