@@ -18,6 +18,9 @@ from aetl.logs import redact
 from aetl.logs.stages import traceback_once
 
 _T = TypeVar("_T")
+_SWITCH_INTERVAL = 0.001
+"""Seconds after which a thread that waits for Python's lock gets it. SQLite's thread needs it for a moment before and
+after each statement, and several batches are cut and checked in the 5 ms that Python would have it wait."""
 _INTERRUPTED = 130
 _TERMINATED = 143
 
@@ -45,6 +48,7 @@ def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """
     import asyncio
 
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     received: int | None = None
     # Windows ends a process on SIGTERM without asking; on Ctrl-C asyncio itself cancels. Others may ignore Ctrl-C.
     numbers = [] if sys.platform == "win32" else [signal.SIGTERM]

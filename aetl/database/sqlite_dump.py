@@ -17,7 +17,7 @@ from aetl.database.statements import check_columns
 from aetl.models import Row
 
 ROWS_AT_ONCE = 2_000
-_ROWS_AT_FIRST = 100
+ROWS_AT_FIRST = 100
 _BYTES_AT_ONCE = 2**20
 """Of a text that SQLite makes of records, as far as the ones before tell how long they are."""
 _FIRST, _LAST = -(2**63), 2**63 - 1
@@ -40,7 +40,7 @@ async def fetch_encoded(
     """The records of a table as JSON objects with commas between them, which SQLite makes; at least once."""
     assert table.encoded is not None
     connection.text_factory = bytes  # to decode them only to encode them again would take half of the time
-    place, most = _FIRST, _ROWS_AT_FIRST
+    place, most = _FIRST, ROWS_AT_FIRST
     try:
         with sqlite_errors(path):
             while True:
@@ -60,9 +60,14 @@ async def fetch_encoded(
                 if text is None or last == _LAST:
                     return
                 place = last + 1
-                most = max(1, min(ROWS_AT_ONCE, 2 * most, most * _BYTES_AT_ONCE // len(text)))
+                most = records_for(most, len(text))
     finally:
         connection.text_factory = str
+
+
+def records_for(before: int, size: int) -> int:
+    """How many records to ask SQLite for in one text, after so many made one of that size in bytes."""
+    return max(1, min(ROWS_AT_ONCE, 2 * before, before * _BYTES_AT_ONCE // size))
 
 
 def _first_keys(text: bytes | None, table: TableStatements) -> Sequence[str]:

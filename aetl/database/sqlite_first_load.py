@@ -110,16 +110,14 @@ class FirstLoad:
     async def _go_the_ordinary_way(self) -> None:
         await set_cache(self._connection, self._cache)
         for name, table in self._statements.tables.items():
-            assert table.following is not None, "try_out() saw to it"
-            places = self._places[name]
+            bare, places = self._keyed[name].bare, self._places[name]
             rank = 0
             for count in places.counts:
                 parameters = {"place": rank, "most": count}  # SQLite numbers appended rows from 1
-                found = await self._connection.execute_fetchall(table.following, parameters)
-                rows = [tuple(row[:-1]) for row in found]
+                rows = [tuple(row) for row in await self._connection.execute_fetchall(bare.rows, parameters)]
                 self._ordinary.wait(name, rows, [places.of(each) for each in range(rank, rank + count)])
                 rank += count
-            await self._connection.execute(self._keyed[name].bare.drop)
+            await self._connection.execute(bare.drop)
             await self._connection.execute(table.create)
 
     async def _make_indexes(self) -> None:

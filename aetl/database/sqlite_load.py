@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import aiosqlite
 
 from aetl.database.ledger import finished, rejected
 from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
 from aetl.database.sqlite_errors import sqlite_errors
+from aetl.database.sqlite_following import Following
 from aetl.database.sqlite_statements import Statements
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
 
@@ -63,7 +64,7 @@ class SQLiteLoad:
         self._is_older = is_older
         self._waiting: dict[str, IO[bytes]] = {}
         self._known: set[str] = set()
-        self._places: dict[str, int] = {}
+        self._following: dict[str, Following] = {}
         self._misses: dict[str, int] = {}
 
     async def write(self, batch: CheckedBatch) -> Outcome:
@@ -130,7 +131,9 @@ class SQLiteLoad:
         pickle.dump((rows, positions), self._waiting[name], pickle.HIGHEST_PROTOCOL)
 
     def close(self) -> None:
-        """Gives the temporary files back."""
+        """Gives the temporary files back, and what is still being read up."""
+        for following in self._following.values():
+            following.close()
         while self._waiting:
             self._waiting.popitem()[1].close()
 
@@ -172,28 +175,27 @@ class SQLiteLoad:
     async def _is_repeated(self, name: str, rows: Sequence[Row]) -> bool:
         """Whether just these rows follow in the table, as they do where an export repeats the one before.
 
-        Reading them in order takes SQLite half the time of looking each one up. After a few batches in a row for which
-        it was in vain, it is not tried any more.
+        After a few batches in a row for which it was in vain, it is not tried any more.
         """
-        following = self._statements.tables[name].following
-        if following is None or self._misses.get(name, 0) > _MOST_MISSES or not rows:
+        repeated = self._statements.tables[name].repeated
+        if repeated is None or self._misses.get(name, 0) > _MOST_MISSES or not rows:
             return False
-        parameters = {"place": self._places.get(name, 0), "most": len(rows)}
-        found: list[Any] = list(await self._connection.execute_fetchall(following, parameters))
-        if [row[:-1] for row in found] != rows:
-            self._misses[name] = self._misses.get(name, 0) + 1
-            return False
-        self._misses[name] = 0
-        self._places[name] = found[-1][-1]
-        return True
+        if name not in self._following:
+            self._following[name] = Following(self._connection, repeated, 0)
+        if await self._following[name].goes_on_with(rows):
+            self._misses[name] = 0
+            return True
+        self._following.pop(name).close()
+        self._misses[name] = self._misses.get(name, 0) + 1
+        return False
 
     async def _find_place(self, name: str, rows: Sequence[Row]) -> None:
         table = self._statements.tables[name]
-        if table.place is not None and rows and self._misses.get(name, 0) <= _MOST_MISSES:
+        if table.place and table.repeated and rows and self._misses.get(name, 0) <= _MOST_MISSES:
             key = [rows[-1][place] for place in table.key]
             with suppress(OverflowError, UnicodeEncodeError):  # a key that was rejected
                 for (place,) in await self._connection.execute_fetchall(table.place, key):
-                    self._places[name] = place
+                    self._following[name] = Following(self._connection, table.repeated, place)
 
     async def _execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
         start = loaded = 0

@@ -17,7 +17,7 @@ from typing import Any
 import aiosqlite
 
 from aetl.database.sqlite_file import in_memory
-from aetl.database.sqlite_statements import Bare, Statements, TableStatements, creating
+from aetl.database.sqlite_statements import Bare, Statements, creating
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ async def try_out(statements: Statements) -> Mapping[str, Keyed]:
     It is nothing where that was not so: as a table has no bare statements, no key of its own, or another column than
     they know, or as this SQLite does not let its schema be changed.
     """
-    bare = {name: table.bare for name, table in statements.tables.items() if table.bare and table.following}
+    bare = {name: table.bare for name, table in statements.tables.items() if table.bare}
     if len(bare) < len(statements.tables):
         return {}
     async with in_memory(creating(statements)) as model:
@@ -52,10 +52,10 @@ async def try_out(statements: Statements) -> Mapping[str, Keyed]:
         async with in_memory(text for each in bare.values() for text in (each.create, each.key)) as trial:
             indexes = {table: index for kind, index, table, _ in await _schema(trial, statements) if kind == "index"}
             is_alike = looks == {name: await _look(trial, name, indexes[name]) for name in keyed}
-            for name, table in statements.tables.items():
-                for query in bare[name].orphans:
+            for name, each in bare.items():
+                for query in each.orphans:
                     await trial.execute(query)
-                is_alike &= await _gives_all_and_place(trial, table)
+                is_alike &= await _columns(trial, each.rows) == statements.tables[name].columns
             await adopt(trial, statements, keyed)
             for index in (index for table in statements.tables.values() for index in table.indexes):
                 await trial.execute(index)
@@ -90,10 +90,9 @@ async def _look(connection: aiosqlite.Connection, table: str, key: str) -> list[
     return [kinds, unique, await _pragma(connection, "index_xinfo", key)]
 
 
-async def _gives_all_and_place(connection: aiosqlite.Connection, table: TableStatements) -> bool:
-    assert table.following is not None, "looked at above"
-    async with connection.execute(table.following, {"place": 0, "most": 0}) as cursor:
-        return tuple(column[0] for column in cursor.description[:-1]) == table.columns
+async def _columns(connection: aiosqlite.Connection, rows: str) -> tuple[str, ...]:
+    async with connection.execute(rows, {"place": 0, "most": 0}) as cursor:
+        return tuple(column[0] for column in cursor.description)
 
 
 async def _pragma(connection: aiosqlite.Connection, name: str, of: str) -> list[Any]:

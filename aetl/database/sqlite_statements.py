@@ -23,6 +23,7 @@ class Bare:
     key: str
     orphans: tuple[str, ...]
     """Each gives a value that refers to nothing, or no row."""
+    rows: str
     drop: str
 
 
@@ -42,7 +43,8 @@ class TableStatements:
     truncate: str
     encoded: str | None
     """Gives one text and the last record's place, or two nulls."""
-    following: str | None
+    repeated: str | None
+    """Gives one text, as bytes, and the last record's place, or two nulls."""
     place: str | None
     """Takes the key's values by position."""
     bare: Bare | None
@@ -83,21 +85,26 @@ def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequen
     place = optional_text(entry, source, f"tables/{name}", "place")
     if place is not None and set(PARAMETER.findall(place)) != set(key):
         raise refuse(source, f"tables/{name}/place must take the key's columns: {', '.join(key)}")
-    encoded = optional_text(entry, source, f"tables/{name}", "encoded")
-    if encoded is not None and set(PARAMETER.findall(encoded)) != {"place", "most"}:
-        raise refuse(source, f"tables/{name}/encoded must take :place and :most")
     return TableStatements(
         name,
         columns=tuple(columns),
         key=tuple(map(list(columns).index, key)),
         indexes=texts(entry, source, f"tables/{name}", "indexes") if entry.get("indexes") else (),
-        encoded=encoded,
-        following=optional_text(entry, source, f"tables/{name}", "following"),
+        encoded=_in_parts(entry, source, name, "encoded"),
+        repeated=_in_parts(entry, source, name, "repeated"),
         place=PARAMETER.sub(lambda found: f"?{key.index(found[1]) + 1}", place) if place else None,
         bare=_bare(source, f"tables/{name}/bare", entry["bare"], columns) if entry.get("bare") else None,
         parents=_parents(source, name, entry.get("parents") or {}, columns),
         **mandatory,
     )
+
+
+def _in_parts(entry: Mapping[str, Any], source: str, name: str, statement: str) -> str | None:
+    """A statement that gives some of a table's records, if it is there."""
+    found = optional_text(entry, source, f"tables/{name}", statement)
+    if found is not None and set(PARAMETER.findall(found)) != {"place", "most"}:
+        raise refuse(source, f"tables/{name}/{statement} must take :place and :most")
+    return found
 
 
 def _by_position(statement: str, columns: Sequence[str]) -> str:
@@ -108,7 +115,7 @@ def _bare(source: str, place: str, entry: Any, columns: Sequence[str]) -> Bare |
     """None also where a column was added to the table, and not here: it is for speed alone."""
     if not isinstance(entry, dict):
         raise refuse(source, f"{place} must be a mapping")
-    mandatory = {each: text(entry, source, place, each) for each in ("create", "insert", "key", "drop")}
+    mandatory = {each: text(entry, source, place, each) for each in ("create", "insert", "key", "rows", "drop")}
     orphans = _queries(source, f"{place}/orphans", entry.get("orphans") or {}, columns)
     if set(PARAMETER.findall(mandatory["insert"])) != set(columns):
         return None
