@@ -56,7 +56,7 @@ class Following:
     def close(self) -> None:
         """Gives up what is being read."""
         if self._reading is not None:
-            self._reading.cancel()
+            self._reading.cancel()  # also of one that failed, or asyncio would tell of it once more
 
     def _read_ahead(self) -> None:
         if self._reading is None and len(self._text) - self._at < _AHEAD:

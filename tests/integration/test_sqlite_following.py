@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -99,3 +100,27 @@ async def test_closed_it_leaves_nothing_behind(connection: aiosqlite.Connection)
     found.close()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_fails_ahead_is_told_once(
+    connection: aiosqlite.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_there(place: int) -> bool:
+        if place:
+            raise OSError
+        return True
+
+    await connection.create_function("is_there", 1, is_there)
+    rows = [(str(number), number) for number in range(3000)]
+    await following(connection, rows)
+    statement = f"SELECT * FROM ({REPEATED}) WHERE is_there(:place)"
+    found = Following(connection, statement, 0)
+    assert await found.goes_on_with(rows[:90])
+    assert found._reading is not None
+    await asyncio.wait([found._reading])
+    found.close()
+    del found
+    gc.collect()
+    assert caplog.records == []
+    with pytest.raises(sqlite3.OperationalError):
+        await Following(connection, statement, 90).goes_on_with(rows[90:200])
