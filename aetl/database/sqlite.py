@@ -51,7 +51,7 @@ from aetl.models import Export, Finding, LoadReport, Reject, Row
 _LOG = logging.getLogger(__name__)
 
 PAGE_SIZE = 8 * 1024
-_CACHE = 16 * 2**10
+_CACHE = 12 * 2**10
 """KiB. A load of what is known, and one of little that is new, take as long with twice as much."""
 
 
