@@ -25,6 +25,10 @@ _SMALLEST = 512
 """Bytes of the smallest page."""
 _INSIDE_A_LOAD = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY)
 
+# None stays None. Python's sqlite3 asks each one for an adapter first, and where there is none for how it would adapt
+# itself, which makes an error with a text each time: that took longer than to write the value.
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+
 
 async def connect(path: Path, parameters: str) -> aiosqlite.Connection:
     """A connection with URI parameters (https://www.sqlite.org/uri.html) that has looked into the file.
