@@ -63,8 +63,7 @@ class FirstLoad:
         if not self._keyed:
             return await self._ordinary.write(batch)
         with sqlite_errors(self._path):
-            statement = self._keyed[batch.table].bare.insert
-            rejects = await self._ordinary.append(statement, batch)
+            rejects = await self._ordinary.append(self._keyed[batch.table].bare, batch)
         refused = {reject.position for reject in rejects}
         self._places[batch.table].note(
             [each for each in batch.positions if each not in refused] if refused else batch.positions
@@ -72,18 +71,21 @@ class FirstLoad:
         return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects) + len(rejects)), rejects)
 
     async def settle(self) -> list[Outcome]:
-        outcomes: list[Outcome] = []
         with sqlite_errors(self._path):
-            if self._keyed:
-                if await self._is_whole():
-                    await adopt(self._connection, self._statements, self._keyed)
-                    outcomes = [Outcome(name, TableCounts(0, sum(each.counts))) for name, each in self._places.items()]
-                else:
-                    await self._go_the_ordinary_way()
-        outcomes += await self._ordinary.settle()
+            is_whole = bool(self._keyed) and await self._is_whole()
+            if is_whole:
+                await adopt(self._connection, self._statements, self._keyed)
+            elif self._keyed:
+                await self._go_the_ordinary_way()
+        outcomes = await self._ordinary.settle()
         with sqlite_errors(self._path):
-            await self._make_indexes()
+            if not is_whole:
+                await set_cache(self._connection, _SMALL_CACHE)
+                await self._make_indexes()
+            await set_cache(self._connection, self._cache)
         self._is_settled = True
+        if is_whole:
+            outcomes += [Outcome(name, TableCounts(0, sum(each.counts))) for name, each in self._places.items()]
         return outcomes
 
     async def finish(self, report: LoadReport) -> None:
@@ -95,11 +97,15 @@ class FirstLoad:
         self._ordinary.close()
 
     async def _is_whole(self) -> bool:
-        """Makes the keys; whether each record stands there once and refers to others that do."""
+        """Makes keys and indexes; whether each record stands there once and refers to others that do.
+
+        The indexes come first, as a reference that one of them begins with need not be sorted again.
+        """
         bare = [each.bare for each in self._keyed.values()]
         try:
             for each in bare:
                 await self._connection.execute(each.key)
+            await self._make_indexes()
         except sqlite3.IntegrityError:
             return False
         for query in (query for each in bare for query in each.orphans):
@@ -121,8 +127,6 @@ class FirstLoad:
             await self._connection.execute(table.create)
 
     async def _make_indexes(self) -> None:
-        await set_cache(self._connection, _SMALL_CACHE)
         for table in self._statements.tables.values():
             for index in table.indexes:
                 await self._connection.execute(index)
-        await set_cache(self._connection, self._cache)

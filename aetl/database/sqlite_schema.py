@@ -24,11 +24,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Keyed:
-    """A bare table's statements, and what SQLite keeps of its `create`: the text, and the name of the key's index."""
+    """A bare table's statements, and what SQLite keeps of its `create`: the text, and the name of the key's index.
+
+    `made` is the name that this index has before.
+    """
 
     bare: Bare
     sql: str
     key: str
+    made: str
 
 
 async def try_out(statements: Statements) -> Mapping[str, Keyed]:
@@ -46,19 +50,21 @@ async def try_out(statements: Statements) -> Mapping[str, Keyed]:
         keys = [(table, index) for kind, index, table, sql in wanted if kind == "index" and sql is None]
         if sorted(table for table, _ in keys) != sorted(statements.tables):
             return {}
-        keyed = {table: Keyed(bare[table], texts[table], index) for table, index in keys}
-        looks = {name: await _look(model, name, each.key) for name, each in keyed.items()}
+        looks = {table: await _look(model, table, index) for table, index in keys}
     try:
         async with in_memory(text for each in bare.values() for text in (each.create, each.key)) as trial:
-            indexes = {table: index for kind, index, table, _ in await _schema(trial, statements) if kind == "index"}
-            is_alike = looks == {name: await _look(trial, name, indexes[name]) for name in keyed}
+            made = {table: index for kind, index, table, _ in await _schema(trial, statements) if kind == "index"}
+            is_alike = looks == {table: await _look(trial, table, index) for table, index in made.items()}
+            keyed = {table: Keyed(bare[table], texts[table], index, made[table]) for table, index in keys}
+            for index in (index for table in statements.tables.values() for index in table.indexes):
+                await trial.execute(index)
             for name, each in bare.items():
+                for insert in (each.insert, each.insert_many):
+                    await trial.executemany(insert, [])  # is compiled all the same
                 for query in each.orphans:
                     await trial.execute(query)
                 is_alike &= await _columns(trial, each.rows) == statements.tables[name].columns
             await adopt(trial, statements, keyed)
-            for index in (index for table in statements.tables.values() for index in table.indexes):
-                await trial.execute(index)
             return keyed if is_alike and await _schema(trial, statements) == wanted else {}
     except (sqlite3.Error, KeyError) as error:
         _LOG.info("the first load goes the ordinary way: %s", error)
@@ -66,12 +72,12 @@ async def try_out(statements: Statements) -> Mapping[str, Keyed]:
 
 
 async def adopt(connection: aiosqlite.Connection, statements: Statements, keyed: Mapping[str, Keyed]) -> None:
-    """Gives bare tables, with no index but that of the key, the texts and names that make them keyed."""
+    """Gives bare tables, and the indexes of their keys, the texts and names that make them keyed."""
     await connection.execute("PRAGMA writable_schema = ON")
     try:
         for table, own in keyed.items():
             await connection.execute(statements.ledger["adopt_table"], {"table": table, "sql": own.sql})
-            await connection.execute(statements.ledger["adopt_key"], {"table": table, "key": own.key})
+            await connection.execute(statements.ledger["adopt_key"], {"made": own.made, "key": own.key})
     finally:
         await connection.execute("PRAGMA writable_schema = RESET")  # and so the schema is read anew
 

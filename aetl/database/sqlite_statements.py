@@ -12,14 +12,20 @@ from aetl.database.statements import PARAMETER, in_key_order, optional_text, ref
 SCHEMA = ("schema", "adopt_table", "adopt_key")
 """Statements of the ledger's that are about what SQLite keeps of tables."""
 _TABLE_TEXTS = ("create", "upsert", "insert", "select", "truncate")
+_MOST_PARAMETERS = 300
+"""Of one statement; some builds of SQLite take no more than 999 (https://www.sqlite.org/limits.html, 9)."""
 
 
 @dataclass(frozen=True)
 class Bare:
-    """The same table without key and references, and what makes both of it; `insert` takes a row by position."""
+    """The same table without key and references, and what makes both of it."""
 
     create: str
     insert: str
+    """Takes a row by position."""
+    insert_many: str
+    """Takes `many` rows by position, one behind the other."""
+    many: int
     key: str
     orphans: tuple[str, ...]
     """Each gives a value that refers to nothing, or no row."""
@@ -107,20 +113,33 @@ def _in_parts(entry: Mapping[str, Any], source: str, name: str, statement: str) 
     return found
 
 
-def _by_position(statement: str, columns: Sequence[str]) -> str:
-    return PARAMETER.sub(lambda found: f"?{columns.index(found[1]) + 1}", statement)
+def _by_position(statement: str, columns: Sequence[str], behind: int = 0) -> str:
+    """The statement with each parameter's place in a row, behind so many values of other rows."""
+    return PARAMETER.sub(lambda found: f"?{behind + columns.index(found[1]) + 1}", statement)
 
 
 def _bare(source: str, place: str, entry: Any, columns: Sequence[str]) -> Bare | None:
     """None also where a column was added to the table, and not here: it is for speed alone."""
     if not isinstance(entry, dict):
         raise refuse(source, f"{place} must be a mapping")
-    mandatory = {each: text(entry, source, place, each) for each in ("create", "insert", "key", "rows", "drop")}
+    create, insert, row, key, rows, drop = (
+        text(entry, source, place, each) for each in ("create", "insert", "row", "key", "rows", "drop")
+    )
     orphans = _queries(source, f"{place}/orphans", entry.get("orphans") or {}, columns)
-    if set(PARAMETER.findall(mandatory["insert"])) != set(columns):
+    if set(PARAMETER.findall(row)) != set(columns):
         return None
-    mandatory["insert"] = _by_position(mandatory["insert"], columns)
-    return Bare(**mandatory, orphans=tuple(orphans.values()))
+    many = max(1, _MOST_PARAMETERS // len(columns))
+    behind = [_by_position(row, columns, at * len(columns)) for at in range(many)]
+    return Bare(
+        create,
+        insert=f"{insert} {behind[0]}",
+        insert_many=f"{insert} {', '.join(behind)}",
+        many=many,
+        key=key,
+        orphans=tuple(orphans.values()),
+        rows=rows,
+        drop=drop,
+    )
 
 
 def _parents(source: str, name: str, entry: Any, columns: Sequence[str]) -> dict[int, str]:

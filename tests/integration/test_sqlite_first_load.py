@@ -43,11 +43,18 @@ def with_rejects(document: Document) -> Document:
     return {**document, "events": events}
 
 
+def refused(document: Document) -> Document:
+    """The contract accepts all of them, and SQLite two of them not; no record refers to any."""
+    events = [dict(each) for each in document["events"]]
+    events[40]["round"] = events[-1]["round"] = 2**63
+    return {**document, "events": events, "event_parents": []}
+
+
 def empty(document: Document) -> Document:
     return {name: [] for name in document}
 
 
-CHANGES: list[Callable[[Document], Document]] = [dict, empty, twice, orphaned, with_rejects]
+CHANGES: list[Callable[[Document], Document]] = [dict, empty, twice, orphaned, with_rejects, refused]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__)
@@ -70,14 +77,15 @@ async def test_the_tables_are_what_their_statements_make_and_sound(
     assert kind.query("PRAGMA foreign_key_check") == []
 
 
+@pytest.mark.parametrize("at_once", [7, 1000])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__)
 async def test_it_comes_to_the_same_as_loading_into_a_database_that_is_there(
-    kind: Kind, tmp_path: Path, change: Callable[[Document], Document]
+    kind: Kind, tmp_path: Path, change: Callable[[Document], Document], at_once: int
 ) -> None:
     there = sqlite_kind(tmp_path / "there.db")
     await load_into(there, empty(make_export(1)), listed(0))
     document = change(make_export(40))
-    first, later = await load_into(kind, document, at_once=7), await load_into(there, document, at_once=7)
+    first, later = [await load_into(each, document, at_once=at_once) for each in (kind, there)]
     assert (dict(first.tables), first.places) == (dict(later.tables), later.places)
     assert await content(kind) == await content(there)
 
@@ -118,6 +126,8 @@ async def test_keys_and_references_hold_behind_it(kind: Kind, tmp_path: Path) ->
         lambda events: events["bare"].update(key="SELECT 1"),
         lambda events: events["bare"].update(orphans={"session_id": "SELECT nonsense"}),
         lambda events: events["bare"].update(insert=events["bare"]["insert"].replace("meta", "more")),
+        lambda events: events["bare"].update(row=events["bare"]["row"].replace(", :meta", "")),
+        lambda events: events["bare"].update(row=events["bare"]["row"].replace(")", ", 1)")),
         lambda events: events["bare"].update(key="CREATE UNIQUE INDEX events_key ON events (id) WHERE id > ''"),
         lambda events: events.update(create=events["create"].replace("id TEXT NOT NULL", "id INTEGER NOT NULL")),
         lambda events: events.update(create=events["create"].replace("meta TEXT", "meta TEXT UNIQUE")),

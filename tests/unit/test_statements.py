@@ -60,6 +60,11 @@ def test_names_become_places_in_the_row() -> None:
     assert "VALUES (?2, ?3, ?1)" in found.tables["sessions"].insert
     assert found.tables["sessions"].key == (1,)
     assert found.tables["events"].parents == {2: "SELECT EXISTS (SELECT 1 FROM sessions WHERE id = ?1)"}
+    bare = found.tables["sessions"].bare
+    assert bare is not None
+    assert bare.insert.endswith("VALUES (?2, ?3, ?1)")
+    assert bare.insert_many.startswith(f"{bare.insert}, (?5, ?6, ?4), ")
+    assert bare.insert_many.count("(?") == bare.many > 1
 
 
 @pytest.mark.parametrize("end", ["", "\n;", "\n ;\n", "\n;; -- x; y\n/* z\n;*/ --"], ids=ascii)
