@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from aetl.cli import aetl
-from aetl.process import end_with
+from aetl.cli.process import end_with
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import yaml
 
 import aetl
 from aetl.cli import aetl as program
-from aetl.display import report_as_json
+from aetl.cli.display import report_as_json
 from aetl.errors import AetlError
 from aetl.models import Finding, LoadReport, TableCounts
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aetl.cli.process import say
 from aetl.errors import ConfigurationError, SchedulingError
 from aetl.logs import redact
-from aetl.process import say
 
 if TYPE_CHECKING:
     from aetl.scheduling import Job
@@ -116,7 +116,7 @@ def status(as_json: bool) -> int:
     """
     from dataclasses import asdict
 
-    from aetl.display import print_json
+    from aetl.cli.display import print_json
     from aetl.scheduling import TASK, schtasks
 
     _need_windows("Try: crontab -l, or: systemctl status aetl.timer aetl.service.")

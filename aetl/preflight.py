@@ -19,7 +19,7 @@ _USED = {*_NEEDED, "c", "w"}
 """Write is for `aetl export`; create is harmless beside it, though not enough for an upload in blocks."""
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def check(settings: Settings) -> AsyncIterator[Finding]:
     """Every finding on settings, contract, container and database, in the order in which a load would meet them."""
     try:
         contract = Contract.read(settings.schema)

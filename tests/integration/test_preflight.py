@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aetl.check import examine
+from aetl import preflight
 from aetl.config import Settings
 from aetl.errors import ContainerAccessDenied
 from aetl.models import Finding
@@ -26,7 +26,7 @@ MONTH = timedelta(days=30)
 
 
 async def findings(settings: Settings) -> list[Finding]:
-    return [finding async for finding in examine(settings)]
+    return [finding async for finding in preflight.check(settings)]
 
 
 async def bad(settings: Settings) -> list[tuple[str, str, str]]:

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from aetl.cli.process import Ending, forget_stdout, show
 from aetl.logs import redact
 from aetl.models import DatabaseDigest, Export, Finding, LoadReport, TableCounts
-from aetl.process import Ending, forget_stdout, show
 from aetl.progress import LoggedProgress, Progress
 
 if TYPE_CHECKING:

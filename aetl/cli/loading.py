@@ -1,0 +1,105 @@
+"""The commands that move data: run, load, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from aetl.cli.options import AS_JSON, with_settings
+from aetl.cli.process import run_async, say, show
+
+
+@click.command()
+@with_settings
+@click.option("--sessions", type=click.IntRange(min=0), default=500, show_default=True, help="How many to make up.")
+@AS_JSON
+def run(settings: Any, sessions: int, as_json: bool, quiet: bool) -> int:
+    """Simulate one night: mock data, export, load.
+
+    Removes the simulation's database, makes it anew with mock data, exports it to the container, empties the tables,
+    takes the newest export in the container and loads it.
+    """
+    from aetl.simulation.night import EMBEDDED_CONTAINER, simulate
+
+    is_silent = quiet or as_json
+    tell = (lambda step: None) if is_silent else show
+    if settings.container is None:
+        tell(f"{settings.container_variable} is not set: using the folder ./{EMBEDDED_CONTAINER} as the container")
+    return _load(
+        lambda progress: simulate(settings, sessions=sessions, progress=progress, tell=tell),
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def _max_rejects(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if value == "all":
+        return None
+    if not value.isdecimal():
+        raise click.BadParameter(f"{value!r} is neither a number nor 'all'")
+    return int(value)
+
+
+@click.command()
+@with_settings
+@click.option("--latest", is_flag=True, help="Only the newest export.")
+@click.option("--blob", metavar="NAME", help="Only this export, again if it is loaded already.")
+@click.option("--dry-run", is_flag=True, help="Say what would be loaded; read and change nothing.")
+@click.option(
+    "--max-rejects", metavar="N|all", default="0", show_default=True, callback=_max_rejects,
+    help="Load an export although up to so many of its records break the contract.",
+)  # fmt: skip
+@AS_JSON
+def load(settings: Any, as_json: bool, quiet: bool, **options: Any) -> int:
+    """Load new exports into the database: the nightly job."""
+    from aetl import pipeline
+
+    if options["latest"] and options["blob"] is not None:
+        raise click.UsageError("--latest and --blob exclude each other")
+    return _load(lambda progress: pipeline.load(settings, progress=progress, **options), as_json=as_json, quiet=quiet)
+
+
+@click.command()
+@with_settings
+@click.option("--gzip", is_flag=True, help="Compress it: .json.gz.")
+@AS_JSON
+def export(settings: Any, gzip: bool, as_json: bool, quiet: bool) -> int:
+    """Write all tables as one new export into the container and print its name."""
+    from aetl import pipeline
+    from aetl.cli.display import print_json
+
+    name = run_async(pipeline.export(settings, gzip=gzip))
+    if as_json:
+        print_json({"blob": name})
+    elif not quiet:
+        show(name)
+    return 0
+
+
+def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
+    """Runs a load, shows its reports, and gives the exit code: that of the first failure, or 3 with rejects."""
+    from aetl.cli import display
+
+    failure: BaseException | None = None
+    with display.shown_progress(quiet=quiet) as shown:
+        progress = display.RememberingProgress(shown)
+        try:
+            reports = run_async(begin(progress))
+        except BaseException as error:
+            failure, reports = error, list(getattr(error, "reports", ())) or progress.reports
+            vars(error)["reports"] = reports
+    if as_json and failure is None:
+        display.print_json({"loads": [display.report_as_json(report) for report in reports]})
+    elif not quiet and not as_json and reports:
+        display.print_reports(reports)
+    elif not quiet and not as_json and failure is None:
+        show("Nothing new.")
+    if failure is not None:
+        raise failure
+    for report in reports:
+        if report.error is not None:
+            say(f"error: {report.blob}: {report.error}")
+    failed = [report.exit_code for report in reports if report.error is not None]
+    return failed[0] if failed else 3 * any(report.rejected for report in reports)

@@ -1,0 +1,115 @@
+"""The commands that only look: status, digest, check."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from aetl.cli.options import AS_JSON, with_settings
+from aetl.cli.process import run_async, say, show
+from aetl.logs import redact
+
+
+def _duration(ctx: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
+    if value is None:
+        return None
+    parts = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", value)
+    if not value or parts is None:
+        raise click.BadParameter(f"{value!r} is not a duration such as 26h, 90m or 1d12h")
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError as error:
+        raise click.BadParameter(f"{value!r} is too long") from error
+
+
+@click.command()
+@with_settings
+@click.option(
+    "--max-age", metavar="DURATION", callback=_duration, help="Exit 1 when the last success is older, as 26h."
+)
+@click.option("--last", type=click.IntRange(min=0), default=10, show_default=True, help="How many loads to show.")
+@AS_JSON
+def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, quiet: bool) -> int:
+    """Show the last loads, the exports that wait, and when the last success was."""
+    from aetl import pipeline
+    from aetl.cli import display
+
+    found = run_async(pipeline.status(settings, last))
+    if as_json:
+        waiting = None if found.waiting is None else [
+            {"blob": each.name, "etag": each.etag, "bytes": each.size, "created": each.created.isoformat()}
+            for each in found.waiting
+        ]  # fmt: skip
+        display.print_json(
+            {
+                "database": redact(settings.database),
+                "last_success": found.last_success and found.last_success.isoformat(),
+                "loads": [display.report_as_json(report) for report in found.loads],
+                "waiting": waiting,
+            }
+        )
+    elif not quiet:
+        display.print_history(found.loads)
+        if found.waiting is None:
+            show(f"No container is set ({settings.container_variable}): what waits there is not known.")
+        elif found.waiting:
+            display.print_exports(found.waiting)
+        else:
+            show("No export waits.")
+        show(f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet.")
+    if max_age is not None and (found.last_success is None or datetime.now(UTC) - found.last_success > max_age):
+        if found.last_success is None:
+            say("there never was a success")
+        else:
+            say(f"the last success was at {found.last_success:%Y-%m-%d %H:%M} UTC, longer ago than --max-age allows")
+        return 1
+    return 0
+
+
+@click.command()
+@with_settings
+@AS_JSON
+def digest(settings: Any, as_json: bool, quiet: bool) -> int:
+    """Show rows and a SHA-256 of every table, equal for equal content on every database."""
+    from dataclasses import asdict
+
+    from aetl import pipeline
+    from aetl.cli import display
+
+    found = run_async(pipeline.digest(settings))
+    if as_json:
+        display.print_json(asdict(found))
+    elif not quiet:
+        display.print_digest(found)
+    return 0
+
+
+@click.command()
+@with_settings
+@AS_JSON
+def check(settings: Any, as_json: bool, quiet: bool) -> int:
+    """Find out what would go wrong tonight.
+
+    Exit code 0 with warnings alone, 1 with a failure.
+    """
+    from dataclasses import asdict
+
+    from aetl import preflight
+    from aetl.cli.display import print_finding, print_json
+
+    async def look() -> list[Any]:
+        findings = []
+        async for finding in preflight.check(settings):
+            findings.append(finding)
+            if not as_json and not (quiet and finding.level == "ok"):
+                print_finding(finding)
+        return findings
+
+    findings = run_async(look())
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings]})
+    return int(any(finding.level == "failure" for finding in findings))
