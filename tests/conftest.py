@@ -14,7 +14,7 @@ from tests.azurite import AzureContainer, Azurite, running
 from tests.postgresql import PostgreSQLServer
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = ("unit", "integration", "acceptance", "hostile", "faults")
+ORDER = ("unit", "documentation", "integration", "acceptance", "hostile", "faults")
 SGD_NIGHTS = ("backup_20240302T020000.json.gz", "backup_20240303T020000.json.gz", "backup_20240304T020000.json.gz")
 
 

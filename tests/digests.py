@@ -1,4 +1,4 @@
-"""What a digest must be, computed as README tells it: with json and hashlib, and nothing of aetl."""
+"""What a digest must be, computed as docs/commands.md tells it: with json and hashlib, and nothing of aetl."""
 
 from __future__ import annotations
 

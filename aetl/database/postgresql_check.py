@@ -12,7 +12,7 @@ from aetl.models import Finding
 
 OLDEST = 15
 """The oldest version that the tests run with."""
-_RIGHTS = "Give this role the rights that the README's chapter on PostgreSQL lists."
+_RIGHTS = "Give this role the rights that docs/postgresql.md lists."
 
 
 async def examine(connection: Connection, name: str, statements: Statements, *, is_new: bool) -> AsyncIterator[Finding]:

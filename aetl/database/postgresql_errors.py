@@ -23,7 +23,7 @@ from aetl.errors import (
 URL = "It looks like postgresql://USER@HOST:5432/NAME."
 _ROLE = "Check the user, and the password in PGPASSWORD or the passfile; pg_hba.conf says who may log on from where."
 _SERVER = "Check the host and the port, and whether the server runs."
-_RIGHTS = "Give this role the rights that the README's chapter on PostgreSQL lists."
+_RIGHTS = "Give this role the rights that docs/postgresql.md lists."
 _LATER = "Run again later; the load was rolled back."
 _TLS = "Check sslmode and the certificates in the URL; sslmode=disable does without TLS."
 _NAME = "Create it (createdb), or name another one in the URL."

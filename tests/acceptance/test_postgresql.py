@@ -21,12 +21,12 @@ from cryptography.x509.oid import NameOID
 
 from tests import postgresql as servers
 from tests.acceptance.command import fail, run_aetl, succeed
+from tests.documentation.pages import section
 from tests.exports import make_export, write
 from tests.postgresql import PostgreSQLServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server does not start under wine")
 
-README = Path(__file__).resolve().parents[2] / "README.md"
 PASSWORD = "geheim / wort@1:%"
 COUNTS = "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM events), (SELECT count(*) FROM event_parents)"
 
@@ -46,19 +46,18 @@ class Chat:
         return self.server.query(statement, self.name)
 
 
-def readmes_sql(heading: str) -> list[str]:
-    """The statements that the README shows under a heading."""
-    chapter = README.read_text("utf-8").partition(f"\n{heading}\n")[2].partition("\n#")[0]
-    (block,) = re.findall(r"```plpgsql\n(.*?)```", chapter, re.DOTALL)
+def documented_rights() -> list[str]:
+    """The statements that the documentation shows an administrator."""
+    (block,) = re.findall(r"```plpgsql\n(.*?)```", section("A role for aetl"), re.DOTALL)
     return [statement for statement in block.split(";\n") if statement.strip()]
 
 
 @pytest.fixture
 def chat(postgresql: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
-    """What the README tells an administrator to run, run."""
+    """What the documentation tells an administrator to run, run."""
     with postgresql.new_database() as name:
         role = f"chat_{name}"
-        for statement in readmes_sql("### A role for aetl"):
+        for statement in documented_rights():
             if not statement.startswith("CREATE DATABASE"):
                 statement = re.sub(r"\bchat\b", role, statement.replace("DATABASE chat", f"DATABASE {name}"))
                 postgresql.query(statement.replace("'a long password'", f"'{PASSWORD}'"), name)
@@ -67,7 +66,7 @@ def chat(postgresql: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch) -> Itera
     postgresql.query(f"DROP ROLE {role}")
 
 
-def test_the_readmes_rights_are_enough_for_every_command(chat: Chat) -> None:
+def test_the_documented_rights_are_enough_for_every_command(chat: Chat) -> None:
     write(Path("exports"), 0, make_export(3))
     where = ("--container", "exports", "--database", chat.url())
     assert "FAILURE" not in succeed("check", *where)

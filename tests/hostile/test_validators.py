@@ -98,7 +98,7 @@ def records_of(kinds: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def reference(contract: Mapping[str, Any]) -> Draft7Validator:
-    """jsonschema on the records, and that integers have 64 bits at most, as README and the database say."""
+    """jsonschema on the records, and that integers have 64 bits at most, as the database says."""
     formats = FormatChecker(formats=())
     formats.checks("date-time")(is_date_time)
     items = contract["properties"]["t"]["items"]

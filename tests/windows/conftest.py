@@ -13,9 +13,11 @@ from tests.windows.stand_ins import put_back
 # Copied and not linked: pip builds from it, as from what an operator unpacked.
 DELIVERED = (
     "aetl",
+    "docs",
     "tests",
     "tools",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
     "install.bat",
