@@ -21,7 +21,7 @@ from tests.documentation.commands import (
 )
 from tests.documentation.pages import PAGES, SPANS, headings, section, table_rows
 
-FOREIGN_OPTIONS = {"-k", "--scale", "--large", "--only", "--rounds"}  # pytest's and the benchmark's
+FOREIGN_OPTIONS = {"-k", "--scale", "--large", "--only", "--rounds", "-box"}  # pytest's, the benchmark's, sqlite3's
 
 
 def exit_codes(kind: type[AetlError] = AetlError) -> set[int]:

@@ -1,9 +1,7 @@
-"""The documentation's examples in Python and SQL run."""
+"""The documentation's examples in Python run."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 import sqlite3
 from contextlib import closing
@@ -33,19 +31,3 @@ def test_the_names_of_the_python_interface_are_public() -> None:
     named |= {name for block in blocks("python") for name in re.findall(r"\baetl\.(\w+)", block)}
     assert {"load", "export", "digest", "simulate", "read_settings", "Settings", "AetlError"} <= named
     assert named - {"log", "env", "exe"} <= set(aetl.__all__)
-
-
-@pytest.mark.parametrize("query", blocks("sql"))
-def test_the_examples_in_sql_run_on_a_database_with_rejects(query: str, container: Path) -> None:
-    broken = {"sessions": [{"id": "1", "started_at": "yesterday", "meta": None}], "events": [], "event_parents": []}
-    (container / "backup_broken.json").write_text(json.dumps(broken), encoding="utf-8")
-    settings = aetl.Settings(container=str(container), database="chat.db")
-    reports = asyncio.run(aetl.load(settings, max_rejects=None))
-    assert [report.rejected for report in reports] == [0, 1]
-    with closing(sqlite3.connect("chat.db")) as database:
-        assert database.execute(query).fetchall()
-
-
-def test_there_is_a_query_for_the_ledger_and_one_for_the_rejects() -> None:
-    queries = " ".join(blocks("sql"))
-    assert "FROM _aetl_loads" in queries and "FROM _aetl_rejects" in queries
