@@ -46,7 +46,7 @@ def documented_options(title: str) -> set[str]:
 
 def command_lines() -> Iterator[tuple[str, list[str]]]:
     """Every call of aetl in the documentation with its arguments: in blocks for a shell, and in the text."""
-    lines = [line for block in blocks("sh", "console", "crontab") for line in block.splitlines()]
+    lines = [line for block in blocks("sh", "console", "crontab") for line in block.replace("\\\n", "").splitlines()]
     for line in (*lines, *SPANS):
         lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
         lexer.whitespace_split = True

@@ -6,9 +6,11 @@ import re
 
 import click
 import pytest
+from click.shell_completion import _available_shells
 
 from aetl.cli import aetl as program
 from aetl.errors import AetlError
+from tests.acceptance.command import succeed
 from tests.documentation.commands import (
     COMMANDS,
     COMMON,
@@ -21,7 +23,8 @@ from tests.documentation.commands import (
 )
 from tests.documentation.pages import PAGES, SPANS, headings, section, table_rows
 
-FOREIGN_OPTIONS = {"-k", "--scale", "--large", "--only", "--rounds", "-box"}  # pytest's, the benchmark's, sqlite3's
+# Those of pytest, the benchmark, sqlite3, az and pip.
+FOREIGN_OPTIONS = {"-k", "--scale", "--large", "--only", "--rounds", "-box", "--output", "--upgrade"}
 
 
 def exit_codes(kind: type[AetlError] = AetlError) -> set[int]:
@@ -76,3 +79,10 @@ def test_every_call_of_aetl_parses() -> None:
 def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
     documented = [int(row[0]) for row in table_rows(section("Exit codes"))]
     assert documented == sorted(exit_codes() | {0, 3, 130, 143})
+
+
+def test_the_shells_that_are_named_are_those_for_which_click_has_a_script() -> None:
+    named = set(re.findall(r"(\w+)_source", section("Shell completion")))
+    assert named == set(_available_shells)
+    for shell in named:
+        assert f"{shell}_complete" in succeed(env={"_AETL_COMPLETE": f"{shell}_source"})

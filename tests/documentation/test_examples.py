@@ -30,4 +30,4 @@ def test_the_names_of_the_python_interface_are_public() -> None:
     named = {name for span in SPANS for name in re.findall(r"\baetl\.([A-Za-z]\w*)(?=\(|$)", span)}
     named |= {name for block in blocks("python") for name in re.findall(r"\baetl\.(\w+)", block)}
     assert {"load", "export", "digest", "simulate", "read_settings", "Settings", "AetlError"} <= named
-    assert named - {"log", "env", "exe"} <= set(aetl.__all__)
+    assert named - {"log", "env", "exe", "fish"} <= set(aetl.__all__)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -70,15 +72,34 @@ def test_no_page_is_left_out_and_each_begins_with_its_only_title() -> None:
         assert len(re.findall(r"^# ", without_comments(text), re.MULTILINE)) == 1, page
 
 
-def test_the_two_commands_stand_before_everything_else() -> None:
+def test_the_readme_is_short_and_says_first_what_a_newcomer_needs() -> None:
     readme = PAGES["README.md"]
-    order = [readme.index(each) for each in ("tools/run_manually.sh", "tools/run_tests.sh", "aetl load --dry-run")]
+    assert len(readme.splitlines()) <= 150
+    wanted = (
+        "(docs/terminal.svg)",
+        "export CHAT_DB_CONTAINER_URL",
+        "\naetl load\n",
+        "```sql",
+        "tools/run_manually.sh",
+        "tools/run_tests.sh",
+        "(docs/nightly.md)",
+        "(docs/windows.md)",
+        "\n## Where to find what",
+    )
+    order = [readme.index(each) for each in wanted]
     assert order == sorted(order)
-    assert order[-1] < readme.index("\n## The way the data goes")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_the_picture_of_a_terminal_shows_what_the_commands_print() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/picture.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_diagram_names_the_stages_in_the_order_of_the_layers() -> None:
-    (diagram,) = blocks("text", page="README.md")
+    (diagram,) = blocks("text", page="CONTRIBUTING.md")
     stages = ["container/", "compression.py", "records.py", "contract.py", "database/"]
     places = [diagram.index(stage) for stage in stages]
     assert places == sorted(places)

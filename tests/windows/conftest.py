@@ -20,6 +20,7 @@ DELIVERED = (
     "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
+    "SECURITY.md",
     "install.bat",
     "pyproject.toml",
     "uninstall.bat",
