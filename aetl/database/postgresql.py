@@ -17,19 +17,17 @@ from aetl.database.ledger import named_in_ledger, report
 from aetl.database.postgresql_check import examine
 from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_load import PostgreSQLLoad
-from aetl.database.postgresql_session import (
+from aetl.database.postgresql_schema import (
     SIMULATION,
-    Connection,
-    check_owner,
-    close,
-    connect,
-    enter_simulation,
-    fetch,
-    name_of,
+    check_encoding,
+    find_schema,
+    ledger_is_there,
+    make_simulation,
     tables_there,
 )
+from aetl.database.postgresql_session import Connection, close, connect, fetch, name_of
 from aetl.database.postgresql_statements import Statements, read_table
-from aetl.database.statements import check_columns, in_key_order, read_statements
+from aetl.database.statements import check_columns, in_key_order, in_schema, read_statements
 from aetl.errors import DatabaseNotFound, LoadRunning
 from aetl.models import Export, Finding, LoadReport, Reject, Row
 
@@ -37,8 +35,8 @@ _ROWS_AT_ONCE = 2_000
 _TEXTS = ("text", "varchar", "bpchar")
 """The types that are compared by a collation."""
 _MORE_STATEMENTS = (
-    "lock", "look", "tables", "columns", "lacking",
-    "simulation_relations", "simulation_drop", "simulation_create", "simulation_enter",
+    "session", "schemas", "enter", "lock", "there", "describe", "lacking",
+    "simulation_relations", "simulation_drop", "simulation_create",
 )  # fmt: skip
 
 
@@ -59,13 +57,14 @@ class PostgreSQL:
         self._columns = columns
         self._statements = statements
         self._connection: Connection | None = None
+        self._schema = ""
         self._is_new = False
 
     async def __aenter__(self) -> Self:
-        self._connection = await connect(self._url, self._name)
+        self._connection, path = await connect(self._url, self._name)
         try:
             with postgresql_errors(self._name):
-                await self._open()
+                await self._open(path)
         except BaseException:
             await self.__aexit__()
             raise
@@ -77,19 +76,26 @@ class PostgreSQL:
             with suppress(*ERRORS):
                 await close(connection)
 
-    async def _open(self) -> None:
-        if self._purpose == "load":
-            await self._lock(None)
+    async def _open(self, path: str | None) -> None:
+        await check_encoding(self._db, self._name, self._statements)
         if self._purpose == "simulate":
-            await self._lock(SIMULATION)
-            await enter_simulation(self._db, self._name, self._statements)
-        self._is_new = not await check_owner(self._db, self._name, self._statements)
+            self._schema = SIMULATION
+        else:
+            self._schema = await find_schema(self._db, self._name, path, self._statements)
+        if self._purpose in ("load", "simulate"):
+            await self._lock()
+        if self._purpose == "simulate":
+            await make_simulation(self._db, self._name, self._statements)
+        self._statements = in_schema(self._statements, self._schema)
+        # For the names without a schema in a SQL file of one's own: they mean the same one.
+        await self._db.execute(self._statements.ledger["enter"])
+        self._is_new = not await ledger_is_there(self._db, self._name, self._schema, self._statements)
         if self._is_new and self._purpose == "read":
             raise DatabaseNotFound(f"the database {self._name} holds nothing yet")
 
-    async def _lock(self, schema: str | None) -> None:
-        """Takes the lock of a schema, the session's own unless told; the server frees it when the session ends."""
-        ((is_ours,),) = await fetch(self._db, self._statements.ledger["lock"], {"schema": schema})
+    async def _lock(self) -> None:
+        """Takes the lock of the schema; the server frees it when the session ends."""
+        ((is_ours,),) = await fetch(self._db, self._statements.ledger["lock"], {"schema": self._schema})
         if not is_ours:
             raise LoadRunning(f"another load into the database {self._name} is running")
 
@@ -128,7 +134,7 @@ class PostgreSQL:
         if self._is_new:
             for statement in self._statements.ledger_create:
                 await self._db.execute(statement)
-        there = await tables_there(self._db, self._statements)
+        there = await tables_there(self._db, self._schema, self._statements)
         made = frozenset(self._statements.tables.keys() - there)
         for table in self._statements.tables.values():
             for statement in (table.create, *(table.keys if with_keys else ())) if table.name in made else ():
@@ -139,7 +145,14 @@ class PostgreSQL:
         await fetch(self._db, ledger["forget_failures"], named)
         ((load_id,),) = await fetch(self._db, ledger["begin"], named)
         return PostgreSQLLoad(
-            self._db, self._name, self._statements, self._columns, load_id, is_older=is_older, made=made
+            self._db,
+            self._name,
+            self._schema,
+            self._statements,
+            self._columns,
+            load_id,
+            is_older=is_older,
+            made=made,
         )
 
     async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
@@ -200,7 +213,8 @@ class PostgreSQL:
         return datetime.fromisoformat(finished_at) if finished_at else None
 
     async def examine(self) -> list[Finding]:
-        return [each async for each in examine(self._db, self._name, self._statements, is_new=self._is_new)]
+        found = examine(self._db, self._name, self._schema, self._statements, is_new=self._is_new)
+        return [each async for each in found]
 
     @property
     def _db(self) -> Connection:

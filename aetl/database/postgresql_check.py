@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from aetl.database.postgresql_errors import ERRORS, as_aetl_error
-from aetl.database.postgresql_session import Connection, fetch, tables_there
+from aetl.database.postgresql_schema import tables_there
+from aetl.database.postgresql_session import Connection, fetch
 from aetl.database.postgresql_statements import Statements
 from aetl.errors import DatabaseInaccessible
 from aetl.models import Finding
@@ -15,7 +16,9 @@ OLDEST = 15
 _RIGHTS = "Give this role the rights that docs/postgresql.md lists."
 
 
-async def examine(connection: Connection, name: str, statements: Statements, *, is_new: bool) -> AsyncIterator[Finding]:
+async def examine(
+    connection: Connection, name: str, schema: str, statements: Statements, *, is_new: bool
+) -> AsyncIterator[Finding]:
     """The findings on the server, this role's rights and the statements. What is tried is rolled back."""
     version = connection.get_settings().server_version.partition(" ")[0]
     if connection.get_server_version().major < OLDEST:
@@ -26,10 +29,10 @@ async def examine(connection: Connection, name: str, statements: Statements, *, 
             f"Use {OLDEST} or newer.",
         )
     else:
-        yield Finding("ok", "database", f"{name} can be reached: PostgreSQL {version}, UTF-8")
-    there = await tables_there(connection, statements)
+        yield Finding("ok", "database", f"{name} can be reached, schema {schema}: PostgreSQL {version}, UTF-8")
+    there = await tables_there(connection, schema, statements)
     names = [] if is_new else [*there, "_aetl_loads", "_aetl_rejects"]
-    for row in await fetch(connection, statements.ledger["lacking"], {"names": names}):
+    for row in await fetch(connection, statements.ledger["lacking"], {"schema": schema, "names": names}):
         yield Finding("failure", "database", f"this role lacks {row['privilege']} on {row['names']}", _RIGHTS)
     transaction = connection.transaction()
     await transaction.start()

@@ -42,6 +42,7 @@ class PostgreSQLLoad:
         self,
         connection: Connection,
         name: str,
+        schema: str,
         statements: Statements,
         columns: Mapping[str, Sequence[str]],
         load_id: int,
@@ -56,7 +57,7 @@ class PostgreSQLLoad:
         self._statements = statements
         self._is_older = is_older
         self._staging = {
-            table: Staging(connection, statements, table, columns[table], is_made=table in made)
+            table: Staging(connection, schema, statements, table, columns[table], is_made=table in made)
             for table in statements.tables
         }
         self._refused: list[Outcome] = []

@@ -1,9 +1,8 @@
-"""A session on a PostgreSQL server: connecting, named parameters, whose schema it is."""
+"""A session on a PostgreSQL server: connecting, named parameters, parts of a transaction."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,15 +13,11 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from aetl.database.postgresql_errors import ERRORS, URL, postgresql_errors
-from aetl.database.postgresql_statements import Statements
 from aetl.database.statements import PARAMETER
-from aetl.errors import ConfigurationError, DatabaseInaccessible, DatabaseNotOurs
+from aetl.errors import ConfigurationError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-LEDGER = "aetl ledger 1"
-"""The comment on the ledger: whose it is, and its version."""
-SIMULATION = "aetl_simulation"
 _SECONDS_TO_CONNECT = 20.0
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 """Seconds of silence until the system asks, and until it asks again; how often; milliseconds to wait for an answer."""
@@ -49,12 +44,16 @@ def name_of(url: str) -> str:
     return f"{unquote(parts.path.strip('/')) or 'of this user'} at {host or 'this machine'}"
 
 
-async def connect(url: str, name: str) -> Connection:
-    """Opens a session; raises one of DatabaseError, or ConfigurationError for a URL that makes no sense."""
+async def connect(url: str, name: str) -> tuple[Connection, str | None]:
+    """Opens a session, and gives the search path that the URL names, which is left to whoever finds the schema.
+
+    Raises one of DatabaseError, or ConfigurationError for a URL that makes no sense.
+    """
     try:
         parts = urlsplit(url)
         parameters = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         seconds = float(parameters.pop("connect_timeout", _SECONDS_TO_CONNECT))
+        path = parameters.pop("search_path", None)
         dsn = urlunsplit(parts._replace(query=urlencode(parameters)))
     except ValueError:
         raise _not_understood() from None
@@ -69,7 +68,7 @@ async def connect(url: str, name: str) -> Connection:
             # A loader that was killed is noticed while the server still works for it, and its lock is free again.
             await connection.execute("SET client_connection_check_interval = '2s'")
     _keep_alive(connection)
-    return connection
+    return connection, path
 
 
 def _keep_alive(connection: Connection) -> None:
@@ -132,56 +131,3 @@ async def attempt(connection: Connection, *, is_kept: bool = True) -> AsyncItera
         await connection.execute(_UNDO)
         raise
     await connection.execute("RELEASE SAVEPOINT aetl" if is_kept else _UNDO)
-
-
-async def check_owner(connection: Connection, name: str, statements: Statements) -> bool:
-    """Whether the schema holds aetl's ledger; raises DatabaseNotOurs where its tables are somebody else's."""
-    (about,) = await fetch(connection, statements.ledger["look"])
-    if about["encoding"] != "UTF8":
-        raise DatabaseInaccessible(
-            f"the database {name} is encoded in {about['encoding']}, which cannot hold every text",
-            hint="Create one with ENCODING 'UTF8' TEMPLATE template0.",
-        )
-    if about["schema"] is None:
-        raise DatabaseInaccessible(
-            f"the database {name} has no schema to work in: none of the search_path exists",
-            hint="Create the schema, or name another one with ?search_path= in the URL.",
-        )
-    if about["is_there"]:
-        found = re.fullmatch(r"aetl ledger (\d+)", about["ledger"] or "")
-        if found is None:
-            raise DatabaseNotOurs(f"the table _aetl_loads in the database {name} was not made by aetl")
-        if about["ledger"] != LEDGER:
-            raise DatabaseNotOurs(
-                f"the database {name} has a ledger of version {found[1]}, newer than this aetl knows",
-                hint="Upgrade aetl.",
-            )
-        return True
-    if there := await tables_there(connection, statements):
-        raise DatabaseNotOurs(
-            f"the table {', '.join(sorted(there))} in the schema {about['schema']} of the database {name}"
-            " was not made by aetl",
-            hint="Name another database, or another schema with ?search_path= in the URL.",
-        )
-    return False
-
-
-async def tables_there(connection: Connection, statements: Statements) -> set[str]:
-    """Which of the chatbot's tables exist."""
-    rows = await fetch(connection, statements.ledger["tables"], {"names": list(statements.tables)})
-    return {row["relname"] for row in rows}
-
-
-async def enter_simulation(connection: Connection, name: str, statements: Statements) -> None:
-    """Makes the simulation's schema anew; raises DatabaseNotOurs where it holds more than a simulation."""
-    rows = await fetch(connection, statements.ledger["simulation_relations"])
-    others = {row["relname"] for row in rows} - {*statements.tables, "_aetl_loads", "_aetl_rejects"}
-    if others:
-        raise DatabaseNotOurs(
-            f"the schema {SIMULATION} of the database {name} holds more than a simulation: {', '.join(sorted(others))}",
-            hint="Move it elsewhere, or name another database with --database; this one was left as it was.",
-        )
-    async with connection.transaction():
-        for each in ("simulation_drop", "simulation_create"):
-            await connection.execute(statements.ledger[each])
-    await connection.execute(statements.ledger["simulation_enter"])

@@ -35,7 +35,14 @@ class Staging:
     """
 
     def __init__(
-        self, connection: Connection, statements: Statements, name: str, columns: Sequence[str], *, is_made: bool
+        self,
+        connection: Connection,
+        schema: str,
+        statements: Statements,
+        name: str,
+        columns: Sequence[str],
+        *,
+        is_made: bool,
     ) -> None:
         self.table = statements.tables[name]
         self.columns = columns
@@ -44,7 +51,9 @@ class Staging:
         self.is_ranked = False
         self.count = 0
         self._connection = connection
-        self._describe = statements.ledger["columns"]
+        self._target = (schema, self.table.name)
+        self._staging = ("pg_temp", self.table.staging)
+        self._describe = statements.ledger["describe"]
         self._types: Sequence[str | None] = ()
         self._whole: Sequence[int] = ()
         self._places = Places()
@@ -52,9 +61,9 @@ class Staging:
     async def begin(self) -> None:
         """Makes the temporary table."""
         await self._connection.execute(self.table.stage)
-        self._types, is_bare = staged = await self._look_at(self.table.staging)
+        self._types, is_bare = staged = await self._look_at(self._staging)
         self._whole = [place for place, each in enumerate(self._types) if each in _WHOLE]
-        self.is_at_once = self.is_made and is_bare and await self._look_at(self.table.name) == staged
+        self.is_at_once = self.is_made and is_bare and await self._look_at(self._target) == staged
 
     async def take(self, positions: Sequence[int], rows: Sequence[Row]) -> list[Reject]:
         """Copies records to the server, and gives those that PostgreSQL cannot hold."""
@@ -87,18 +96,19 @@ class Staging:
 
     async def _copy(self, positions: Sequence[int], rows: Sequence[Row]) -> None:
         if self.is_at_once:
-            await self._copy_to(self.table.name, rows, self.columns)
+            await self._copy_to(self._target, rows, self.columns)
         else:
             await self.stage(positions, rows)
 
     async def stage(self, positions: Iterable[int], rows: Iterable[Row]) -> None:
         """Copies records into the temporary table."""
         placed = [(position, *row) for position, row in zip(positions, rows, strict=True)]
-        await self._copy_to(self.table.staging, placed, ("position", *self.columns))
+        await self._copy_to(self._staging, placed, ("position", *self.columns))
 
-    async def _copy_to(self, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    async def _copy_to(self, table: tuple[str, str], rows: Sequence[Row], columns: Sequence[str]) -> None:
         try:
-            await self._connection.copy_records_to_table(table, records=rows, columns=columns)
+            schema, name = table
+            await self._connection.copy_records_to_table(name, schema_name=schema, records=rows, columns=columns)
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:  # as asyncpg's encoders fail
             raise NotEncoded(f"a value is none of the column's type: {error}") from error
 
@@ -132,9 +142,9 @@ class Staging:
             position = self._places.of(position)
         return position, tuple(record[each] for each in self.columns)
 
-    async def _look_at(self, table: str) -> tuple[list[str | None], bool]:
+    async def _look_at(self, table: tuple[str, str]) -> tuple[list[str | None], bool]:
         """The types of a table's columns, and whether nothing but those and NOT NULL says what they take."""
-        rows = await fetch(self._connection, self._describe, {"name": table})
+        rows = await fetch(self._connection, self._describe, dict(zip(("schema", "name"), table, strict=True)))
         found = {row["attname"]: row["type"] for row in rows}
         return [found.get(each) for each in self.columns], all(row["is_bare"] for row in rows)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import yaml
 
@@ -37,6 +37,29 @@ class Statements(Generic[Table]):
     tables: Mapping[str, Table]
     ledger_create: tuple[str, ...]
     ledger: Mapping[str, str]
+
+
+Part = TypeVar("Part")
+
+
+def in_schema(part: Part, schema: str) -> Part:
+    """The same statements with a schema's quoted name wherever they leave it open: `{schema}` in the SQL file."""
+    quoted = '"' + schema.replace('"', '""') + '"'
+    if ":" in schema:  # what follows it would be taken for a parameter's name
+        quoted = "U&" + quoted.replace("\\", r"\\").replace(":", r"\003A")
+    return cast("Part", _filled(part, quoted))
+
+
+def _filled(part: Any, quoted: str) -> Any:
+    if isinstance(part, str):
+        return part.replace("{schema}", quoted)
+    if isinstance(part, tuple):
+        return tuple(_filled(each, quoted) for each in part)
+    if isinstance(part, Mapping):
+        return {name: _filled(each, quoted) for name, each in part.items()}
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(part, **{each.name: _filled(getattr(part, each.name), quoted) for each in fields(part)})
+    return part
 
 
 def check_columns(
