@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
+import aetl
 from tests.documentation.pages import (
     PACKAGE,
     PAGES,
@@ -117,3 +119,10 @@ def test_the_places_to_add_a_database_or_a_container_are_as_told() -> None:
     assert "`open_database(url, purpose, columns, sql)`" in database
     assert "open_container(settings)" in section("Adding a container")
     assert "open_container(settings)" in (PACKAGE / "container/__init__.py").read_text(encoding="utf-8")
+
+
+def test_the_changelog_begins_with_the_version_that_this_is_and_its_date() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version, date = re.findall(r"^## \[([^]]+)\](?: - (\S+))?$", changelog, re.MULTILINE)[0]
+    assert version == aetl.__version__
+    datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC)
