@@ -6,10 +6,12 @@ AetlError                       1   unexpected failure
  |   +- ContainerUnreachable        no answer, or the server's own failure
  |   +- ContainerAccessDenied       SAS, key or right refused
  |   +- ContainerNotFound           no such container
- |   +- ExportNotFound              the export is gone, or was never there
- |   +- ExportChanged               replaced by another version while it was read
  |   +- ExportExists                a write would have overwritten an export
- |   +- ExportDamaged               its bytes are not what the container said
+ |   +- ExportError                 this one export cannot be read; the others can
+ |       +- ExportNotFound          it is gone, or was never there
+ |       +- ExportChanged           replaced by another version while it was read
+ |       +- ExportDamaged           its bytes are not what the container said
+ |       +- ExportUnavailable       the container keeps it, and does not give it
  +- DatabaseError               5   the database
  |   +- DatabaseNotFound            there is none yet
  |   +- DatabaseLocked              another program writes to it
@@ -90,28 +92,38 @@ class ContainerNotFound(ContainerError):
     hint = "Check the container's name in its URL; `aetl export` creates it where the SAS allows."
 
 
-class ExportNotFound(ContainerError):
-    """There is no such export in the container, or it was deleted before it was read."""
-
-    hint = "`aetl load --dry-run` lists the exports that wait."
-
-
-class ExportChanged(ContainerError):
-    """The export was replaced by another version while it was being read."""
-
-    hint = "The next run takes the new version."
-
-
 class ExportExists(ContainerError):
     """An export of that name is there already, and exports are never overwritten."""
 
     hint = "Run the export again: it takes the time as its new name."
 
 
-class ExportDamaged(ContainerError):
+class ExportError(ContainerError):
+    """One export cannot be read, for a reason of its own: a load goes on with the next one."""
+
+
+class ExportNotFound(ExportError):
+    """There is no such export in the container, or it was deleted before it was read."""
+
+    hint = "`aetl load --dry-run` lists the exports that wait."
+
+
+class ExportChanged(ExportError):
+    """The export was replaced by another version while it was being read."""
+
+    hint = "The next run takes the new version."
+
+
+class ExportDamaged(ExportError):
     """The bytes of the export are not those that the container announced."""
 
     hint = "Run the load again; if it stays, write the export anew."
+
+
+class ExportUnavailable(ExportError):
+    """The container keeps the export and does not give it: it is archived, encrypted with somebody's key, or in use."""
+
+    hint = "Look at the blob in the Azure portal; each load tries it again."
 
 
 class DatabaseError(AetlError):

@@ -12,11 +12,19 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an export cannot be read, as said behind its name, and what to do about it."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     """One export as the container lists it.
 
-    `size` is in bytes as stored, so compressed where `gzip` is true; `created` is in UTC. `etag` changes with every
-    version of the content.
+    `size` is in bytes as stored; `created` is in UTC. `etag` changes with every version of the content. `obstacle` is
+    what the listing itself tells of why it cannot be read.
     """
 
     name: str
@@ -24,6 +32,24 @@ class Export:
     size: int
     created: datetime
     gzip: bool = False
+    obstacle: Obstacle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherBlobs:
+    """What lies in a container that holds no export: how many blobs or files, and the name of one of them.
+
+    Where there are very many, not all are counted: `is_all` is false then.
+    """
+
+    count: int
+    example: str
+    is_all: bool = True
+
+    def __str__(self) -> str:
+        some = f"{self.count:,}" if self.is_all else f"more than {self.count:,}"
+        name = self.example if len(self.example) <= 100 else f"{self.example[:100]}..."
+        return f"{some} with other names, such as {name!a}"
 
 
 @dataclass(frozen=True, slots=True)

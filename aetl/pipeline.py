@@ -27,8 +27,7 @@ from aetl.errors import (
     DatabaseConflict,
     DatabaseNotFound,
     ExportChanged,
-    ExportDamaged,
-    ExportNotFound,
+    ExportError,
 )
 from aetl.hashing import TableHash, digest_of_all
 from aetl.logs import log_this
@@ -180,7 +179,7 @@ async def load_all(
         except AetlError as error:
             report = tally.report("failed", error)
             error.reports = (*reports, report)
-            if not isinstance(error, ContractError | ExportNotFound | ExportChanged | ExportDamaged):
+            if not isinstance(error, ContractError | ExportError):
                 raise
             load_id = await database.record_failure(tally.export, report, tally.first_rejects)
             report = replace(report, load_id=load_id)

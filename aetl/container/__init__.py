@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self
 
 from aetl.config import Settings, is_azure
-from aetl.models import Export, Finding
+from aetl.models import Export, Finding, OtherBlobs
 
 CHUNK = 2**20
 """Bytes that a container hands on at once, at most."""
 
 PREFIX = "backup_"
+NAMES = f"Exports are named {PREFIX}<UTC time>.json or .json.gz."
 _EXPORT = re.compile(rf"{PREFIX}[^/\\]*\.json(\.gz)?")
 
 
@@ -37,6 +38,9 @@ class Container(Protocol):
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
         """A new export, which nobody sees before it is complete; creates a missing container; raises ExportExists."""
 
+    async def others(self) -> OtherBlobs | None:
+        """What lies there that is not named like an export; asked for where no export is found."""
+
     async def examine(self) -> list[Finding]:
         """What would go wrong tonight."""
 
@@ -47,6 +51,18 @@ def open_container(settings: Settings) -> AbstractAsyncContextManager[Container]
     module = "aetl.container.azure" if is_azure(settings.need_container()) else "aetl.container.folder"
     opened: AbstractAsyncContextManager[Container] = importlib.import_module(module).open_container(settings)
     return opened
+
+
+async def look_over(container: Container, exports: Sequence[Export], where: str) -> list[Finding]:
+    """What a listing tells of tonight: how many exports there are, and which of them could not be read."""
+    if not exports and (others := await container.others()):
+        return [Finding("warning", "container", f"{where} holds no export, but {others}", NAMES)]
+    found = [Finding("ok", "container", f"{where} can be listed and holds {len(exports):,} exports")]
+    for obstacle in dict.fromkeys(each.obstacle for each in exports if each.obstacle is not None):
+        names = [each.name for each in exports if each.obstacle == obstacle]
+        text = f"{len(names):,} of the exports cannot be read, for example {names[0]}: it {obstacle.message}"
+        found.append(Finding("warning", "container", text, obstacle.hint))
+    return found
 
 
 def is_export(name: str) -> bool:

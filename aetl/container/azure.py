@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
@@ -17,11 +19,21 @@ from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import ContainerClient
 
 from aetl.config import Settings
-from aetl.container import CHUNK, PREFIX, is_export, is_gzip
+from aetl.container import CHUNK, NAMES, PREFIX, is_export, is_gzip, look_over
+from aetl.container.azure_codes import CODES
 from aetl.container.azure_errors import azure_errors
 from aetl.container.azure_retry import Retry
-from aetl.errors import ConfigurationError, ExportDamaged, ExportNotFound
-from aetl.models import Export, Finding
+from aetl.container.azure_transport import Transport
+from aetl.errors import (
+    ConfigurationError,
+    ContainerError,
+    ContainerUnreachable,
+    ExportChanged,
+    ExportDamaged,
+    ExportNotFound,
+    ExportUnavailable,
+)
+from aetl.models import Export, Finding, Obstacle, OtherBlobs
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -32,6 +44,19 @@ AHEAD = 2
 """Ranges under way at once."""
 _TRIES = 2
 """How often a range is asked for of which more or less comes than was asked."""
+_PAGES_OF_OTHERS = 4
+"""Of 5,000 blobs each: who sees that 20,000 are none of his exports needs no more."""
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""The creation of a blob of which the server tells none: it is taken as the oldest."""
+_ARCHIVED, _REHYDRATING, _ENCRYPTED = (
+    Obstacle(meaning.message, meaning.hint or "")
+    for meaning in map(
+        CODES.__getitem__, ("BlobArchived", "BlobBeingRehydrated", "BlobUsesCustomerSpecifiedEncryption")
+    )
+)
+_NAMELESS = Obstacle(
+    "has no ETag or no length in the server's list", "Look whether the address is that of Azure itself."
+)
 _MOST_SKEW = 60
 """Seconds; a SAS whose start is near now is refused by a server whose clock is behind."""
 
@@ -59,20 +84,41 @@ class Azure:
         await self._stack.aclose()
 
     async def pages(self) -> AsyncGenerator[list[Export], None]:
-        with azure_errors(self._what, self._settings):
-            pages = self._client.list_blobs(name_starts_with=PREFIX).by_page()
+        async for page in self._listed(PREFIX):
+            yield [_export(blob) for blob in page if is_export(blob.name or "")]
+
+    async def others(self) -> OtherBlobs | None:
+        async with aclosing(self._listed(None)) as pages:
+            count, example, number = 0, "", 0
             async for page in pages:
-                yield [_export(blob) async for blob in page if is_export(blob.name)]
+                names = [blob.name for blob in page if not is_export(blob.name or "")]
+                count, example, number = count + len(names), example or (names[0] if names else ""), number + 1
+                if number == _PAGES_OF_OTHERS:
+                    return OtherBlobs(count, example, is_all=False)
+        return OtherBlobs(count, example) if count else None
+
+    async def _listed(self, prefix: str | None, **options: Any) -> AsyncGenerator[list[BlobProperties], None]:
+        """The blobs in pages; a server that gives the same page for ever is told."""
+        tokens: set[str] = set()
+        with azure_errors(self._what, self._settings, "list"):
+            pages: Any = self._client.list_blobs(name_starts_with=prefix, **options).by_page()
+            async for page in pages:
+                yield [blob async for blob in page]
+                if pages.continuation_token in tokens:
+                    raise ContainerUnreachable(
+                        f"{self._what}: the server gives the same page of its list again and again"
+                    )
+                tokens.add(pages.continuation_token)
 
     async def find(self, name: str) -> Export:
         if not is_export(name):
-            raise ExportNotFound(
-                f"{name!r} is not the name of an export", hint=f"Exports are named {PREFIX}<UTC time>.json or .json.gz."
-            )
-        with azure_errors(f"{name} in {self._what}", self._settings):
+            raise ExportNotFound(f"{name!r} is not the name of an export", hint=NAMES)
+        with azure_errors(f"{name} in {self._what}", self._settings, "read"):
             return _export(await self._client.get_blob_client(name).get_blob_properties())
 
     async def read(self, export: Export) -> AsyncGenerator[bytes, None]:
+        if export.obstacle is _NAMELESS:  # of another one the server itself is asked: it may be gone
+            raise ExportUnavailable(f"{export.name} in {self._what} {_NAMELESS.message}", hint=_NAMELESS.hint)
         offsets = iter(range(0, export.size, RANGE))
         ahead: deque[asyncio.Task[bytes]] = deque()
         try:
@@ -94,35 +140,26 @@ class Azure:
 
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
         content = ContentSettings(content_type="application/gzip" if is_gzip(name) else "application/json")
-        with azure_errors(f"{name} in {self._what}", self._settings):
+        with azure_errors(f"{name} in {self._what}", self._settings, "write"):
             await self._create_if_missing()
             # Blocks are only seen once they are all committed, so nobody meets half an export.
             await self._client.upload_blob(name, chunks, overwrite=False, content_settings=content)
 
     async def examine(self) -> list[Finding]:
-        answers: list[Any] = []
-        with azure_errors(self._what, self._settings):
-            listing = self._client.list_blobs(
-                name_starts_with=PREFIX, results_per_page=1, raw_response_hook=answers.append
-            )
-            async for _ in listing.by_page():
-                break
-        clock = parsedate_to_datetime(answers[0].http_response.headers["Date"])
-        skew = (datetime.now(UTC) - clock).total_seconds()
-        return [
-            Finding("ok", "container", f"{self._what} can be reached and listed"),
-            Finding("ok", "clock", "this machine and the server agree")
-            if abs(skew) < _MOST_SKEW
-            else Finding(
-                "warning", "clock", f"this machine is {skew:+.0f} s off the server's time", "Synchronise it (NTP)."
-            ),
-        ]
+        seen, exports = _Seen(), list[Export]()
+        try:
+            async for page in self._listed(PREFIX, raw_response_hook=seen.look):
+                exports += [seen.completed(_export(blob)) for blob in page if is_export(blob.name or "")]
+            found = await look_over(self, exports, self._what)
+        except ContainerError as error:
+            found = [Finding("failure", "container", str(error), error.hint)]
+        return found if seen.date is None and not exports else [*found, _clock(seen.date)]
 
     async def _read_range(self, export: Export, offset: int) -> bytes:
         length = min(RANGE, export.size - offset)
         what = f"{export.name} in {self._what}"
         for _ in range(_TRIES):
-            with azure_errors(what, self._settings):
+            with azure_errors(what, self._settings, "read"):
                 # Decompressing is the pipeline's: a part of a compressed blob cannot be decompressed by itself.
                 download = await self._client.get_blob_client(export.name).download_blob(
                     offset,
@@ -131,6 +168,8 @@ class Azure:
                     match_condition=MatchConditions.IfNotModified,
                     decompress=False,
                 )
+                if (download.properties.etag or "").strip('"') != export.etag:
+                    raise ExportChanged(f"{what} was replaced while it was read")
                 # readall() would hold it twice at its end; this is one chunk, which join() gives back as it is
                 content = b"".join([chunk async for chunk in download.chunks()])
             if len(content) == length:
@@ -149,9 +188,7 @@ class Azure:
         settings = self._settings
         options: dict[str, Any] = {
             "retry_policy": Retry(settings),
-            "connection_timeout": min(settings.timeout, 20),
-            "read_timeout": settings.timeout,
-            "connection_data_block_size": 256 * 1024,
+            "transport": Transport(settings.timeout, 256 * 1024),
             "max_single_get_size": RANGE,
             "max_chunk_get_size": RANGE,
             "max_block_size": CHUNK,  # of larger ones aiohttp warns that they might block the event loop
@@ -190,6 +227,46 @@ class Azure:
         return identity
 
 
+class _Seen:
+    """What the answers to a listing tell, refused ones too, and the client does not hand on."""
+
+    def __init__(self) -> None:
+        self.date: str | None = None
+        self._encrypted: set[str | None] = set()
+
+    def look(self, answer: Any) -> None:
+        self.date = answer.http_response.headers.get("Date", self.date)
+        if answer.http_response.status_code == 200:
+            with suppress(ElementTree.ParseError):  # the client will say so
+                blobs = ElementTree.fromstring(answer.http_response.body()).iter("Blob")
+                key = "Properties/CustomerProvidedKeySha256"
+                self._encrypted |= {blob.findtext("Name") for blob in blobs if blob.find(key) is not None}
+
+    def completed(self, export: Export) -> Export:
+        return replace(export, obstacle=_ENCRYPTED) if export.name in self._encrypted else export
+
+
+def _clock(date: str | None) -> Finding:
+    try:
+        clock = parsedate_to_datetime(date or "")
+        skew = (datetime.now(UTC) - clock).total_seconds()
+    except (ValueError, TypeError):  # a time without a zone
+        return Finding("warning", "clock", "the server does not tell its time, so this machine's may be wrong")
+    if abs(skew) < _MOST_SKEW:
+        return Finding("ok", "clock", "this machine and the server agree")
+    return Finding("warning", "clock", f"this machine is {skew:+.0f} s off the server's time", "Synchronise it (NTP).")
+
+
 def _export(blob: BlobProperties) -> Export:
+    obstacle: Obstacle | None = None
+    if not blob.etag or blob.size is None:
+        obstacle = _NAMELESS
+    elif blob.archive_status:
+        obstacle = _REHYDRATING
+    elif blob.blob_tier == "Archive":
+        obstacle = _ARCHIVED
+    times: list[datetime | None] = [blob.creation_time, blob.last_modified]
+    created = next(filter(None, times), _UNKNOWN)
     encoding = blob.content_settings.content_encoding
-    return Export(blob.name, blob.etag.strip('"'), blob.size, blob.creation_time, is_gzip(blob.name, encoding))
+    gz = is_gzip(blob.name, encoding)
+    return Export(blob.name, (blob.etag or "").strip('"'), blob.size or 0, created, gz, obstacle)

@@ -10,6 +10,8 @@ import aiohttp
 from azure.core import exceptions as azure
 
 from aetl.config import Settings
+from aetl.container.azure_codes import Operation, meaning_of
+from aetl.container.azure_network import what_broke
 from aetl.container.sas import read_sas
 from aetl.errors import (
     ContainerAccessDenied,
@@ -19,43 +21,82 @@ from aetl.errors import (
     ExportChanged,
     ExportExists,
     ExportNotFound,
+    ExportUnavailable,
 )
 
-_TO_LOAD = {"r": "read", "l": "list"}
+_LETTERS: dict[Operation, str] = {"read": "r", "list": "l", "write": "w"}
+_FIREWALL = (
+    "Ask whether the storage account's firewall (its network rules) admits this machine's address; if it does, the"
+    " credentials lack a right, were changed, or are another container's: make or copy them anew."
+)
+"""What Microsoft's "Troubleshoot 403 errors" and "Shared access signature error codes" name as causes."""
+_NO_SERVICE = "Check the address: an Azure container's looks like https://ACCOUNT.blob.core.windows.net/CONTAINER."
 
 
-def as_aetl_error(error: BaseException, what: str, settings: Settings) -> ContainerError:
+def as_aetl_error(error: BaseException, what: str, settings: Settings, operation: Operation) -> ContainerError:
     """The error of aetl's tree that says what `error` means for `what`, an export or the container.
 
     Never tells the client's own words: they may hold a URL with its SAS.
     """
-    code = str(getattr(error, "error_code", None) or getattr(error, "reason", None) or type(error).__name__)
-    code = code.rpartition(".")[2]
-    status = getattr(error, "status_code", None)
+    code, status = _code(error), getattr(error, "status_code", None)
+    is_denied = isinstance(error, azure.ClientAuthenticationError) or status in (401, 403)
+    if is_denied and (of_sas := _trouble_of_sas(what, settings)):
+        return of_sas
+    if code and (meaning := meaning_of(code, operation)):
+        subject = f"the container {settings.container}" if meaning.kind is ContainerNotFound else what
+        return meaning.kind(f"{subject} {meaning.message}", hint=meaning.hint)
+    if is_denied:
+        return _denied(what, code, settings, operation)
+    if _is_misunderstood(error):
+        unclear = ExportUnavailable if operation == "read" else ContainerUnreachable
+        return unclear(f"{what}: the server's answer is not one of Azure's Blob service", hint=_NO_SERVICE)
+    return _by_status(error, what, settings, operation, code, status)
+
+
+def _is_misunderstood(error: BaseException) -> bool:
+    """Whether an answer came that lacks what belongs into it, or cannot be parsed."""
+    is_undecodable = isinstance(error, azure.DecodeError) and not isinstance(error, azure.IncompleteReadError)
+    return is_undecodable or isinstance(error, ValueError)
+
+
+def _code(error: BaseException) -> str:
+    """The service's own word for what went wrong, or nothing."""
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or "")
+
+
+def _by_status(
+    error: BaseException, what: str, settings: Settings, operation: Operation, code: str, status: int | None
+) -> ContainerError:
+    """What an answer means whose code the table does not have, or that has none."""
+    said = f"{status} {code or getattr(error, 'reason', None) or type(error).__name__}"
     if isinstance(error, azure.ResourceModifiedError) or status in (304, 412):
         return ExportChanged(f"{what} was replaced while it was read")
-    if isinstance(error, azure.ClientAuthenticationError) or status in (401, 403):
-        return _denied(what, code, settings)
-    if code in ("CONTAINER_NOT_FOUND", "ContainerNotFound"):
-        return ContainerNotFound(f"there is no container {settings.container}")
     if isinstance(error, azure.ResourceNotFoundError):
-        return ExportNotFound(f"there is no {what}")
-    if isinstance(error, azure.ResourceExistsError):
+        if operation == "read":
+            return ExportNotFound(f"{what} is not there")
+        return ContainerNotFound(f"the container {settings.container} is not there")
+    if isinstance(error, azure.ResourceExistsError) and operation == "write":
         return ExportExists(f"{what} exists already")
     if status == 416:
         return ExportChanged(f"{what} is shorter than the container said")
-    if isinstance(status, int) and status < 500 and status not in (408, 429):
-        return ContainerError(f"{what}: the server refused the request ({status} {code})")
-    said = f"answered {status} {code}" if status else f"gave no answer ({code})"
-    return ContainerUnreachable(f"{what}: the server {said}, also when asked again")
+    if isinstance(status, int) and 300 <= status < 400:
+        return ContainerUnreachable(f"{what}: the server sends elsewhere ({said})", hint=_NO_SERVICE)
+    if isinstance(error, azure.ResourceExistsError) or (
+        isinstance(status, int) and status < 500 and status not in (408, 429)
+    ):
+        kind = ExportUnavailable if operation == "read" else ContainerError
+        return kind(f"{what}: the server refused the request ({said})")
+    if status:
+        return ContainerUnreachable(f"{what}: the server answered {said}, also when asked again")
+    broken = what_broke(error)
+    return ContainerUnreachable(f"{what}: {broken.message}", hint=broken.hint)
 
 
-def _denied(what: str, code: str, settings: Settings) -> ContainerAccessDenied:
+def _trouble_of_sas(what: str, settings: Settings) -> ContainerAccessDenied | None:
+    """What a SAS itself tells of why it was refused."""
     if settings.sas is None:
-        return ContainerAccessDenied(
-            f"{what}: the server refused the credentials ({code})",
-            hint="Set a SAS or a valid connection string, or give this identity the role Storage Blob Data Reader.",
-        )
+        return None
     sas, now = read_sas(settings.sas), datetime.now(UTC)
     if sas.expiry is not None and sas.expiry <= now:
         return ContainerAccessDenied(
@@ -67,11 +108,35 @@ def _denied(what: str, code: str, settings: Settings) -> ContainerAccessDenied:
         )
     if not sas.is_signed:
         return ContainerAccessDenied(f"{what}: the SAS has no signature (sig=)", hint="Copy the whole SAS token.")
-    if code == "AuthorizationPermissionMismatch" and sas.permissions is not None:
-        lacking = [word for letter, word in _TO_LOAD.items() if letter not in sas.permissions]
+    return None
+
+
+def _denied(what: str, code: str, settings: Settings, operation: Operation) -> ContainerAccessDenied:
+    if code == "AuthorizationFailure":  # "This request is not authorized to perform this operation"
+        credentials = "credentials" if settings.sas is None else "SAS"
+        return ContainerAccessDenied(f"{what}: the server refused the {credentials} ({code})", hint=_FIREWALL)
+    if settings.sas is None:
         return ContainerAccessDenied(
-            f"{what}: the SAS does not permit to {' or '.join(lacking) or 'write'}",
+            f"{what}: the server refused the credentials ({code})",
+            hint="Set a SAS or a valid connection string, or give this identity the role Storage Blob Data Reader.",
+        )
+    sas = read_sas(settings.sas)
+    lacking = [word for word, letter in _LETTERS.items() if sas.permissions and letter not in sas.permissions]
+    needed = [word for word in lacking if word != "write" or operation == "write"]
+    if needed:
+        return ContainerAccessDenied(
+            f"{what}: the SAS does not permit to {' or '.join(needed)}",
             hint="Make one that permits read and list (and write, for `aetl export`).",
+        )
+    if sas.scope in ("a directory", "one blob"):
+        return ContainerAccessDenied(
+            f"{what}: the SAS is for {sas.scope} alone, so the server refused to {operation} ({code})",
+            hint="Make one for the whole container (sr=c), with read and list.",
+        )
+    if code == "AuthorizationPermissionMismatch":
+        return ContainerAccessDenied(
+            f"{what}: the server says that the SAS does not permit to {operation} ({code})",
+            hint="Make a new one; the one who signs a user delegation SAS needs that right, too.",
         )
     return ContainerAccessDenied(
         f"{what}: the server refused the SAS ({code})",
@@ -80,9 +145,9 @@ def _denied(what: str, code: str, settings: Settings) -> ContainerAccessDenied:
 
 
 @contextmanager
-def azure_errors(what: str, settings: Settings) -> Iterator[None]:
+def azure_errors(what: str, settings: Settings, operation: Operation) -> Iterator[None]:
     """Turns what the Azure client and the HTTP library below raise into errors of aetl that name `what`."""
     try:
         yield
     except (azure.AzureError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise as_aetl_error(error, what, settings) from error
+        raise as_aetl_error(error, what, settings, operation) from error

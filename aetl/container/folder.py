@@ -8,12 +8,12 @@ import os
 import stat
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from aetl.config import Settings, path_of
-from aetl.container import CHUNK, is_export, is_gzip
+from aetl.container import CHUNK, NAMES, is_export, is_gzip, look_over
 from aetl.errors import (
     ContainerAccessDenied,
     ContainerError,
@@ -22,8 +22,9 @@ from aetl.errors import (
     ExportChanged,
     ExportExists,
     ExportNotFound,
+    ExportUnavailable,
 )
-from aetl.models import Export, Finding
+from aetl.models import Export, Finding, Obstacle, OtherBlobs
 
 PAGE = 5_000
 PARTIAL = ".partial"
@@ -50,12 +51,15 @@ class Folder:
 
     async def pages(self) -> AsyncGenerator[list[Export], None]:
         with self._errors():
-            # All names at once: an iterator over them that a cancelled task closes while its thread still reads it
-            # crashes Python.
-            names = await asyncio.to_thread(self._names)
+            names = [name for name in await asyncio.to_thread(self._names) if is_export(name)]
             for start in range(0, len(names), PAGE):
                 if page := await asyncio.to_thread(self._look, names[start : start + PAGE]):
                     yield page
+
+    async def others(self) -> OtherBlobs | None:
+        with self._errors():
+            names = sorted(name for name in await asyncio.to_thread(self._names) if not is_export(name))
+        return OtherBlobs(len(names), names[0]) if names else None
 
     async def find(self, name: str) -> Export:
         path = self._file(name)
@@ -66,6 +70,8 @@ class Folder:
         return _export(name, found)
 
     async def read(self, export: Export) -> AsyncGenerator[bytes, None]:
+        if export.obstacle is not None:
+            raise ExportUnavailable(f"{export.name} in {self._path} {export.obstacle.message}", hint=_TOUCH.hint)
         path = self._file(export.name)
         with self._errors(export.name):
             file = await asyncio.to_thread(_open, path)
@@ -96,10 +102,11 @@ class Folder:
                 partial.unlink(missing_ok=True)
 
     async def examine(self) -> list[Finding]:
-        count = 0
-        async for page in self.pages():
-            count += len(page)
-        findings = [Finding("ok", "container", f"{self._path} can be listed and holds {count} exports")]
+        try:
+            exports = [export async for page in self.pages() for export in page]
+            findings = await look_over(self, exports, str(self._path))
+        except ContainerError as error:
+            return [Finding("failure", "container", str(error), error.hint)]
         if not os.access(self._path, os.W_OK):
             findings.append(
                 Finding("warning", "container", f"{self._path} may not be written: `aetl export` would fail")
@@ -109,12 +116,14 @@ class Folder:
     def _file(self, name: str) -> Path:
         """Where an export lies: in the folder itself, whatever its name."""
         if not is_export(name):
-            raise ExportNotFound(f"{name!r} is not the name of an export", hint=_NAMES)
+            raise ExportNotFound(f"{name!r} is not the name of an export", hint=NAMES)
         return self._path / name
 
     def _names(self) -> list[str]:
+        """All at once: an iterator over them that a cancelled task closes while its thread still reads it crashes
+        Python."""
         with os.scandir(self._path) as entries:
-            return [entry.name for entry in entries if is_export(entry.name)]
+            return [entry.name for entry in entries]
 
     def _look(self, names: Sequence[str]) -> list[Export]:
         return [export for name in names if (export := _listed(self._path / name)) is not None]
@@ -149,7 +158,11 @@ _CHUNKS_A_SYNC = 16
 """Every so many the disk is waited for: in the end there is little left to wait for then, however slow it is."""
 _FOLDER = "Name an Azure container's URL or a folder that exists."
 _FILES = "An export is a file in the folder itself, and no link to another one."
-_NAMES = "Exports are named backup_<UTC time>.json or .json.gz."
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOUCH = Obstacle(
+    "was changed in no year between 1 and 9999, as its file's time says, so nobody knows which exports are newer",
+    "Set the file's time: touch FILE.",
+)
 
 
 def _listed(path: Path) -> Export | None:
@@ -193,8 +206,13 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _export(name: str, found: os.stat_result) -> Export:
-    created = datetime.fromtimestamp(found.st_mtime_ns / 1e9, UTC)
     etag = f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+    try:
+        # Not fromtimestamp: on Windows it takes none before 1970.
+        created = _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
+    except OverflowError:
+        # If it were loaded as the newest, no later export could change a record of it.
+        return Export(name, etag, found.st_size, _EPOCH, is_gzip(name), _TOUCH)
     return Export(name, etag, found.st_size, created, is_gzip(name))
 
 

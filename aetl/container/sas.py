@@ -18,6 +18,11 @@ class SAS:
     start: datetime | None
     expiry: datetime | None
     permissions: frozenset[str] | None
+    scope: str | None
+    """What it is for, in words."""
+
+
+_SCOPES = {"c": "a container", "d": "a directory", "b": "one blob", "bs": "one blob", "bv": "one blob"}
 
 
 def read_sas(token: str) -> SAS:
@@ -29,6 +34,7 @@ def read_sas(token: str) -> SAS:
         start=_moment(values.get("st")),
         expiry=_moment(values.get("se")),
         permissions=frozenset(permissions) if permissions else None,
+        scope=_SCOPES.get(values.get("sr", "")),
     )
 
 

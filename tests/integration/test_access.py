@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aetl.config import Settings
+from aetl.container import open_container
 from aetl.errors import (
     ContainerAccessDenied,
     ContainerUnreachable,
@@ -71,3 +72,18 @@ async def test_a_refused_sas_is_told_without_its_signature(
 async def test_an_unreachable_container_is_told(tmp_path: Path) -> None:
     with pytest.raises(ContainerUnreachable):
         await load(Settings(container="http://127.0.0.1:9/account/exports?sp=rl&sig=c2lnbmF0dXJl", retries=0))
+
+
+async def test_one_archived_export_is_its_own_trouble_and_is_found_beforehand(azure_container: AzureContainer) -> None:
+    for night in range(3):
+        azure_container.upload(blob_name(night), encode(make_export(first=night)))
+    azure_container.client.get_blob_client(blob_name(1)).set_standard_blob_tier("Archive")
+    settings = Settings(container=azure_container.url_with_sas("rl"), retries=0)
+
+    reports = await load(settings)
+
+    assert [(report.status, report.exit_code) for report in reports] == [("loaded", 0), ("failed", 4), ("loaded", 0)]
+    assert "is in the archive tier. Rehydrate it" in str(reports[1].error)
+    async with open_container(settings) as container:
+        (warning,) = [each for each in await container.examine() if each.level != "ok"]
+    assert f"1 of the exports cannot be read, for example {blob_name(1)}: it is in the archive tier" in warning.message

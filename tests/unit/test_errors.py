@@ -130,7 +130,10 @@ def test_the_other_libraries_classes_are_found() -> None:
 )
 def test_every_failure_of_the_client_is_a_container_error(kind: type[BaseException]) -> None:
     raised = bare(kind)
-    with pytest.raises(errors.ContainerError) as caught, azure_errors("backup_1.json in the container", SETTINGS):
+    with (
+        pytest.raises(errors.ContainerError) as caught,
+        azure_errors("backup_1.json in the container", SETTINGS, "read"),
+    ):
         raise raised
     assert caught.value.__cause__ is raised
     assert caught.value.exit_code == 4
@@ -141,7 +144,7 @@ def test_every_failure_of_the_client_is_a_container_error(kind: type[BaseExcepti
     ("kind", "expected"),
     [
         (azure.ResourceNotFoundError, errors.ExportNotFound),
-        (azure.ResourceExistsError, errors.ExportExists),
+        (azure.ResourceExistsError, errors.ExportUnavailable),
         (azure.ResourceModifiedError, errors.ExportChanged),
         (azure.ResourceNotModifiedError, errors.ContainerError),
         (azure.ClientAuthenticationError, errors.ContainerAccessDenied),
@@ -155,7 +158,7 @@ def test_every_failure_of_the_client_is_a_container_error(kind: type[BaseExcepti
     ],
 )
 def test_what_the_class_tells_is_kept(kind: type[BaseException], expected: type[errors.ContainerError]) -> None:
-    with pytest.raises(expected), azure_errors("it", SETTINGS):
+    with pytest.raises(expected), azure_errors("it", SETTINGS, "read"):
         raise bare(kind)
 
 
@@ -163,7 +166,7 @@ def test_what_the_class_tells_is_kept(kind: type[BaseException], expected: type[
     ("status", "code", "expected"),
     [
         (304, "ConditionNotMet", errors.ExportChanged),
-        (400, "InvalidUri", errors.ContainerError),
+        (400, "InvalidHeaderValue", errors.ExportUnavailable),
         (401, "NoAuthenticationInformation", errors.ContainerAccessDenied),
         (403, "AuthorizationFailure", errors.ContainerAccessDenied),
         (404, "ContainerNotFound", errors.ContainerNotFound),
@@ -177,8 +180,9 @@ def test_what_the_class_tells_is_kept(kind: type[BaseException], expected: type[
 )
 def test_what_the_server_answers_is_kept(status: int, code: str, expected: type[errors.ContainerError]) -> None:
     answer = azure.HttpResponseError(f"https://account.blob.core.windows.net/exports?sig={SIGNATURE}")
-    answer.status_code, answer.reason = status, code
-    with pytest.raises(errors.ContainerError) as caught, azure_errors("it", SETTINGS):
+    answer.status_code = status
+    answer.error_code = code  # type: ignore[attr-defined] # as the client of Azure Storage sets it
+    with pytest.raises(errors.ContainerError) as caught, azure_errors("it", SETTINGS, "read"):
         raise answer
     assert type(caught.value) is expected
     assert SIGNATURE not in caught.value.line

@@ -15,7 +15,7 @@ from aetl.container.sas import SAS, read_sas
 def test_a_whole_sas(mark: str) -> None:
     token = f"{mark}st=2025-01-01T00%3A00%3A00Z&se=2025-06-30T12%3A00%3A00Z&sp=rl&sv=2022-11-02&sr=c&sig=ab%2Bc%3D"
     assert read_sas(token) == SAS(
-        True, datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 30, 12, tzinfo=UTC), frozenset("rl")
+        True, datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 6, 30, 12, tzinfo=UTC), frozenset("rl"), "a container"
     )
 
 
