@@ -24,7 +24,7 @@ class Export:
     """One export as the container lists it.
 
     `size` is in bytes as stored; `created` is in UTC. `etag` changes with every version of the content. `obstacle` is
-    what the listing itself tells of why it cannot be read.
+    what the listing itself tells of why it cannot be read. `is_simulated` tells a simulation's from a chatbot's.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Export:
     created: datetime
     gzip: bool = False
     obstacle: Obstacle | None = None
+    is_simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

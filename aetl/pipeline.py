@@ -11,32 +11,46 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
 
 from aetl.compression import Gunzip, Gzip
 from aetl.config import Settings
-from aetl.container import CHUNK, PREFIX, Container, open_container
+from aetl.container import CHUNK, PREFIX, SIMULATED, Container, open_container
 from aetl.contract import Contract
 from aetl.database import Database, open_database
 from aetl.errors import (
     AetlError,
+    ConfigurationError,
     ContractError,
     DatabaseConflict,
     DatabaseNotFound,
+    DatabaseNotOurs,
     ExportChanged,
     ExportError,
 )
 from aetl.hashing import TableHash, digest_of_all
-from aetl.logs import log_this
+from aetl.logs import log_this, redact
 from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, State
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
 from aetl.tally import Tally
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The exports to load, oldest first; how many are not for this database, and one of these."""
+
+    exports: list[Export]
+    unfit: int = 0
+    example: str = ""
+    is_simulation: bool = False
+
+
 _TRIES = 3
 """How often an export is begun that is replaced while it is read, or whose transaction another one ends."""
 
@@ -53,22 +67,25 @@ async def load(
 ) -> list[LoadReport]:
     """Brings the container's new exports into the database, oldest first, each in one transaction.
 
-    With `latest` only the newest, with `blob` that one, whether it is new or not. `max_rejects` is the number of
-    rejects up to which an export is loaded all the same; None means any. With `dry_run` nothing is read or changed.
+    Simulated exports only go into the simulation's database, and into that no others: they are passed over, or refused
+    with DatabaseNotOurs. With `latest` only the newest, with `blob` that one, whether it is new or not. `max_rejects`
+    is the number of rejects up to which an export is loaded all the same; None means any. With `dry_run` nothing is
+    read or changed.
 
     An export that fails by itself, as it breaks the contract or is gone, is reported as failed and the next one is
     taken. What stops all of them is raised as AetlError; its `reports` tell what was done before.
     """
     contract = Contract.read(settings.schema)
+    progress = progress or LoggedProgress()
     async with open_container(settings) as container:
         if dry_run:
-            return [
-                LoadReport(each.name, each.etag, "pending", bytes=each.size)
-                for each in await waiting(settings, container, latest, blob)
-            ]
+            selection = await waiting(settings, container, latest, blob)
+            _keep_apart(selection, settings, progress)
+            return [LoadReport(each.name, each.etag, "pending", bytes=each.size) for each in selection.exports]
         async with open_database(settings.database, "load", contract.columns, settings.sql) as database:
-            exports = await select(container, database, latest=latest, blob=blob)
-            return await load_all(exports, container, contract, database, max_rejects, progress or LoggedProgress())
+            selection = await select(container, database, latest=latest, blob=blob)
+            _keep_apart(selection, settings, progress)
+            return await load_all(selection.exports, container, contract, database, max_rejects, progress)
 
 
 @log_this
@@ -85,7 +102,8 @@ async def export(settings: Settings, *, gzip: bool = False) -> str:
 @log_this
 async def export_from(database: Database, container: Container, contract: Contract, *, gzip: bool = False) -> str:
     """Writes all tables of an open database as one export and returns the blob's name."""
-    name = f"{PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.json{'.gz' * gzip}"
+    mark = SIMULATED if database.is_simulation else ""
+    name = f"{PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}{mark}.json{'.gz' * gzip}"
     async with aclosing(database.dump_json(contract.encode)) as records, aclosing(document(records)) as chunks:
         if not gzip:
             await container.write(name, chunks)
@@ -109,9 +127,7 @@ async def digest(settings: Settings) -> DatabaseDigest:
     return digest_of_all({name: each.digest() for name, each in hashes.items()})
 
 
-async def waiting(
-    settings: Settings, container: Container, latest: bool = False, blob: str | None = None
-) -> list[Export]:
+async def waiting(settings: Settings, container: Container, latest: bool = False, blob: str | None = None) -> Selection:
     """The exports that a load would take, without changing anything."""
     contract = Contract.read(settings.schema)
     try:
@@ -136,26 +152,57 @@ async def status(settings: Settings, last: int = 10) -> State:
     if settings.container is None:
         return State(loads, last_success, None)
     async with open_container(settings) as container:
-        return State(loads, last_success, await waiting(settings, container))
+        return State(loads, last_success, (await waiting(settings, container)).exports)
 
 
 @log_this
 async def select(
     container: Container, database: Database | None, *, latest: bool = False, blob: str | None = None
-) -> list[Export]:
-    """The exports to load: those whose name and ETag the ledger does not know, by creation time, then by name."""
+) -> Selection:
+    """The exports to load: those whose name and ETag the ledger does not know, by creation time, then by name.
+
+    Into the simulation's database go simulated exports, into any other those that are none.
+    """
+    is_simulation = database is not None and database.is_simulation
     if blob is not None:
-        return [await container.find(blob)]
+        found = await container.find(blob)
+        if found.is_simulated and not is_simulation:
+            raise ConfigurationError(
+                f"{blob} is a simulated export, and the database is not the simulation's",
+                hint="Only the database that `aetl run` made takes its mock data: name that with --database.",
+            )
+        if is_simulation and not found.is_simulated:
+            return Selection([], 1, found.name, is_simulation=True)
+        return Selection([found], is_simulation=is_simulation)
     exports: list[Export] = []
+    unfit, example = 0, ""
     async with aclosing(container.pages()) as pages:
-        async for page in pages:
+        async for listed in pages:
+            page = [each for each in listed if each.is_simulated == is_simulation]
+            if len(page) < len(listed):
+                unfit += len(listed) - len(page)
+                example = example or next(each.name for each in listed if each.is_simulated != is_simulation)
             if latest:
                 exports = [max(exports + page, key=_by_age)] if exports or page else []
             else:
                 exports += page if database is None else await database.pending(page)
     if latest and database is not None:
         exports = await database.pending(exports)
-    return sorted(exports, key=_by_age)
+    return Selection(sorted(exports, key=_by_age), unfit, example, is_simulation)
+
+
+def _keep_apart(selection: Selection, settings: Settings, progress: Progress) -> None:
+    """Passes simulated exports over; raises DatabaseNotOurs for real ones where the database is the simulation's."""
+    if not selection.unfit:
+        return
+    if selection.is_simulation:
+        raise DatabaseNotOurs(
+            f"the database {redact(settings.database)} holds a simulation, and {settings.container} holds real exports,"
+            f" such as {selection.example}",
+            hint="Name another database with --database, or start in another folder; this one was left as it was.",
+        )
+    _LOG.info("passed over %d simulated exports, such as %s", selection.unfit, selection.example)
+    progress.pass_over(selection.unfit, selection.example)
 
 
 def _by_age(each: Export) -> tuple[datetime, str]:

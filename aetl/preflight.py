@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from aetl.config import Settings, is_azure
-from aetl.container import open_container
+from aetl.container import first_real_export, open_container
 from aetl.container.sas import read_sas
 from aetl.contract import Contract
 from aetl.database import open_database
@@ -27,6 +27,7 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     except AetlError as error:
         yield _failure("contract", error)
         return
+    real: str | None = None
     if settings.container is None:
         advice = f"Set {settings.container_variable}, or name a container with --container."
         yield Finding("failure", "configuration", "no container is set: `aetl load` would stop", advice)
@@ -37,14 +38,28 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
             async with open_container(settings) as container:
                 for finding in await container.examine():
                     yield finding
+                real = await first_real_export(container)
         except AetlError as error:
             yield _failure("container", error)
     try:
         async with open_database(settings.database, "check", contract.columns, settings.sql) as database:
             for finding in await database.examine():
                 yield finding
+            if database.is_simulation:
+                yield _simulated(settings, real)
     except AetlError as error:
         yield _failure("database", error)
+
+
+def _simulated(settings: Settings, real: str | None) -> Finding:
+    if real is None:
+        return Finding("ok", "database", "it holds a simulation")
+    return Finding(
+        "failure",
+        "database",
+        f"it holds a simulation, and {settings.container} holds real exports, such as {real}: `aetl load` would stop",
+        "Name another database with --database.",
+    )
 
 
 def _failure(subject: str, error: AetlError) -> Finding:

@@ -23,6 +23,9 @@ class Progress(Protocol):
     def end(self, report: LoadReport) -> None:
         """The export is in, or has failed."""
 
+    def pass_over(self, count: int, example: str) -> None:
+        """So many simulated exports are not taken, such as this one."""
+
 
 class LoggedProgress:
     """Writes a log line now and then: for where nobody watches."""
@@ -50,4 +53,7 @@ class LoggedProgress:
             )
 
     def end(self, report: LoadReport) -> None:
+        pass
+
+    def pass_over(self, count: int, example: str) -> None:
         pass

@@ -158,6 +158,9 @@ class _Bar:
     def end(self, report: LoadReport) -> None:
         self._clear()
 
+    def pass_over(self, count: int, example: str) -> None:
+        pass
+
     def _clear(self) -> None:
         if self._task is not None:
             self._bars.remove_task(self._task)
@@ -169,12 +172,17 @@ class RememberingProgress:
 
     def __init__(self, listener: Progress) -> None:
         self.reports: list[LoadReport] = []
+        self.passed_over = 0
+        self.example = ""
         self._listener = listener
         self.begin, self.advance = listener.begin, listener.advance
 
     def end(self, report: LoadReport) -> None:
         self.reports.append(report)
         self._listener.end(report)
+
+    def pass_over(self, count: int, example: str) -> None:
+        self.passed_over, self.example = count, example
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -14,12 +14,15 @@ from aetl.cli.process import run_async, say, show
 @click.command()
 @with_settings
 @click.option("--sessions", type=click.IntRange(min=0), default=500, show_default=True, help="How many to make up.")
+@click.option(
+    "--into-real-container", is_flag=True, help="Write mock data also where exports lie that no simulation wrote."
+)
 @AS_JSON
-def run(settings: Any, sessions: int, as_json: bool, quiet: bool) -> int:
+def run(settings: Any, sessions: int, into_real_container: bool, as_json: bool, quiet: bool) -> int:
     """Simulate one night: mock data, export, load.
 
     Removes the simulation's database, makes it anew with mock data, exports it to the container, empties the tables,
-    takes the newest export in the container and loads it.
+    takes the newest simulated export in the container and loads it. What it writes is marked as simulated.
     """
     from aetl.simulation.night import EMBEDDED_CONTAINER, simulate
 
@@ -28,7 +31,9 @@ def run(settings: Any, sessions: int, as_json: bool, quiet: bool) -> int:
     if settings.container is None:
         tell(f"{settings.container_variable} is not set: using the folder ./{EMBEDDED_CONTAINER} as the container")
     return _load(
-        lambda progress: simulate(settings, sessions=sessions, progress=progress, tell=tell),
+        lambda progress: simulate(
+            settings, sessions=sessions, into_real_container=into_real_container, progress=progress, tell=tell
+        ),
         as_json=as_json,
         quiet=quiet,
     )
@@ -91,11 +96,15 @@ def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
             failure, reports = error, list(getattr(error, "reports", ())) or progress.reports
             vars(error)["reports"] = reports
     if as_json and failure is None:
-        display.print_json({"loads": [display.report_as_json(report) for report in reports]})
+        loads = [display.report_as_json(report) for report in reports]
+        display.print_json({"loads": loads, "passed_over": progress.passed_over})
     elif not quiet and not as_json and reports:
         display.print_reports(reports)
     elif not quiet and not as_json and failure is None:
         show("Nothing new.")
+    if progress.passed_over and not quiet and not as_json:
+        exports = "1 simulated export" if progress.passed_over == 1 else f"{progress.passed_over:,} simulated exports"
+        show(f"Passed over {exports}, such as {progress.example}: `aetl run` made it up.")
     if failure is not None:
         raise failure
     for report in reports:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol, Self
 
 from aetl.config import Settings, is_azure
@@ -16,6 +16,10 @@ CHUNK = 2**20
 
 PREFIX = "backup_"
 NAMES = f"Exports are named {PREFIX}<UTC time>.json or .json.gz."
+SIMULATED = ".simulated"
+"""What stands before `.json` in the name of an export that holds a simulation's mock data."""
+SIMULATED_METADATA = "aetl_simulated"
+"""The name of the blob's metadata that says the same with the value `true`, also of a copy with another name."""
 _EXPORT = re.compile(rf"{PREFIX}[^/\\]*\.json(\.gz)?")
 
 
@@ -36,7 +40,10 @@ class Container(Protocol):
         """The bytes of this very version of an export, as stored; raises ExportChanged, never mixes two versions."""
 
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
-        """A new export, which nobody sees before it is complete; creates a missing container; raises ExportExists."""
+        """A new export, which nobody sees before it is complete; creates a missing container; raises ExportExists.
+
+        One with a simulated export's name also gets the metadata of one, where the container has such.
+        """
 
     async def others(self) -> OtherBlobs | None:
         """What lies there that is not named like an export; asked for where no export is found."""
@@ -73,3 +80,19 @@ def is_export(name: str) -> bool:
 def is_gzip(name: str, content_encoding: str | None = None) -> bool:
     """Whether an export is compressed, by its name or by its content encoding."""
     return name.endswith(".gz") or (content_encoding or "").strip().lower() in ("gzip", "x-gzip")
+
+
+async def first_real_export(container: Container) -> str | None:
+    """The name of an export that no simulation wrote, or None."""
+    async with aclosing(container.pages()) as pages:
+        async for page in pages:
+            for export in page:
+                if not export.is_simulated:
+                    return export.name
+    return None
+
+
+def is_simulated(name: str, metadata: Mapping[str, str] | None = None) -> bool:
+    """Whether an export holds a simulation's mock data, by its name or by the blob's metadata."""
+    marked = {key.lower(): value for key, value in (metadata or {}).items()}.get(SIMULATED_METADATA, "")
+    return name.removesuffix(".gz").endswith(f"{SIMULATED}.json") or marked.lower() == "true"

@@ -19,7 +19,7 @@ from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import ContainerClient
 
 from aetl.config import Settings
-from aetl.container import CHUNK, NAMES, PREFIX, is_export, is_gzip, look_over
+from aetl.container import CHUNK, NAMES, PREFIX, SIMULATED_METADATA, is_export, is_gzip, is_simulated, look_over
 from aetl.container.azure_codes import CODES
 from aetl.container.azure_errors import azure_errors
 from aetl.container.azure_retry import Retry
@@ -101,7 +101,8 @@ class Azure:
         """The blobs in pages; a server that gives the same page for ever is told."""
         tokens: set[str] = set()
         with azure_errors(self._what, self._settings, "list"):
-            pages: Any = self._client.list_blobs(name_starts_with=prefix, **options).by_page()
+            listing = self._client.list_blobs(name_starts_with=prefix, include=["metadata"], **options)
+            pages: Any = listing.by_page()
             async for page in pages:
                 yield [blob async for blob in page]
                 if pages.continuation_token in tokens:
@@ -140,10 +141,11 @@ class Azure:
 
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
         content = ContentSettings(content_type="application/gzip" if is_gzip(name) else "application/json")
+        metadata = {SIMULATED_METADATA: "true"} if is_simulated(name) else None
         with azure_errors(f"{name} in {self._what}", self._settings, "write"):
             await self._create_if_missing()
             # Blocks are only seen once they are all committed, so nobody meets half an export.
-            await self._client.upload_blob(name, chunks, overwrite=False, content_settings=content)
+            await self._client.upload_blob(name, chunks, overwrite=False, content_settings=content, metadata=metadata)
 
     async def examine(self) -> list[Finding]:
         seen, exports = _Seen(), list[Export]()
@@ -268,5 +270,12 @@ def _export(blob: BlobProperties) -> Export:
     times: list[datetime | None] = [blob.creation_time, blob.last_modified]
     created = next(filter(None, times), _UNKNOWN)
     encoding = blob.content_settings.content_encoding
-    gz = is_gzip(blob.name, encoding)
-    return Export(blob.name, (blob.etag or "").strip('"'), blob.size or 0, created, gz, obstacle)
+    return Export(
+        blob.name,
+        (blob.etag or "").strip('"'),
+        blob.size or 0,
+        created,
+        is_gzip(blob.name, encoding),
+        obstacle,
+        is_simulated(blob.name, blob.metadata),
+    )

@@ -47,6 +47,10 @@ class Database(Protocol):
 
     async def __aexit__(self, *exception: object) -> None: ...
 
+    @property
+    def is_simulation(self) -> bool:
+        """Whether it is the simulation's, so that what it holds is made up."""
+
     async def pending(self, exports: Sequence[Export]) -> list[Export]:
         """Those of some exports (a page of the listing) that are not loaded yet, by name and ETag."""
 

@@ -59,6 +59,7 @@ class PostgreSQL:
         self._connection: Connection | None = None
         self._schema = ""
         self._is_new = False
+        self.is_simulation = False
 
     async def __aenter__(self) -> Self:
         self._connection, path = await connect(self._url, self._name)
@@ -90,6 +91,7 @@ class PostgreSQL:
         # For the names without a schema in a SQL file of one's own: they mean the same one.
         await self._db.execute(self._statements.ledger["enter"])
         self._is_new = not await ledger_is_there(self._db, self._name, self._schema, self._statements)
+        self.is_simulation = self._schema == SIMULATION
         if self._is_new and self._purpose == "read":
             raise DatabaseNotFound(f"the database {self._name} holds nothing yet")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -28,6 +27,7 @@ from aetl.database.sqlite_file import (
     check_owner,
     close,
     connect,
+    is_simulation,
     look,
     open_to_read,
     pragma,
@@ -47,8 +47,6 @@ from aetl.errors import (
     LoadRunning,
 )
 from aetl.models import Export, Finding, LoadReport, Reject, Row
-
-_LOG = logging.getLogger(__name__)
 
 PAGE_SIZE = 8 * 1024
 _CACHE = 12 * 2**10
@@ -76,6 +74,7 @@ class SQLite:
         self._connection: aiosqlite.Connection | None = None
         self._lock = FileLock(f"{path.resolve()}.lock", timeout=0)
         self._is_new = False
+        self.is_simulation = purpose == "simulate"
 
     async def __aenter__(self) -> Self:
         with sqlite_errors(self._path):
@@ -230,6 +229,7 @@ class SQLite:
             try:
                 async with look(self._path) as connection:
                     holds_something = await check_owner(connection, self._path)
+                    self.is_simulation = holds_something and await is_simulation(connection)
             except DatabaseLocked:
                 if self._purpose in ("load", "simulate") or not self._is_loading():
                     raise
@@ -255,11 +255,9 @@ class SQLite:
             return True
 
     async def _migrate(self, *, with_tables: bool = True) -> None:
-        """Creates what is missing, inside a transaction; a real load takes a simulation's database over."""
-        owner = SIMULATION if self._purpose == "simulate" else OURS
-        if (before := await pragma(self._db, "application_id")) != owner:
-            if before == SIMULATION:
-                _LOG.warning("%s held a simulation: its mock data stays among the real records", self._path)
+        """Creates what is missing, inside a transaction."""
+        owner = SIMULATION if self.is_simulation else OURS
+        if await pragma(self._db, "application_id") != owner:
             await self._db.execute(f"PRAGMA application_id = {owner}")
             await self._db.execute(f"PRAGMA user_version = {LEDGER_VERSION}")
         for statement in creating(self._statements) if with_tables else self._statements.ledger_create:

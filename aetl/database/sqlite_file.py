@@ -110,16 +110,21 @@ async def check_owner(connection: aiosqlite.Connection, path: Path) -> bool:
     return True
 
 
+async def is_simulation(connection: aiosqlite.Connection) -> bool:
+    """Whether a simulation made the file."""
+    return bool(await pragma(connection, "application_id") == SIMULATION)
+
+
 async def remove_simulation(path: Path, statements: Statements) -> None:
     """Removes the file and what lies beside it; raises DatabaseNotOurs where it holds more than a simulation."""
     if not path.exists():
         return
     async with look(path) as connection:
         tables = await tables_of(connection)
-        is_simulation = await pragma(connection, "application_id") == SIMULATION
+        is_removable = await is_simulation(connection)
     async with in_memory(creating(statements)) as model:
-        is_simulation = is_simulation and tables <= await tables_of(model)
-    if tables and not is_simulation:
+        is_removable = is_removable and tables <= await tables_of(model)
+    if tables and not is_removable:
         raise DatabaseNotOurs(
             f"the database {path} holds more than a simulation",
             hint="Name another file with --database, or start aetl in another folder; this one was left as it was.",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from aetl.config import Settings
-from aetl.container import open_container
+from aetl.container import first_real_export, open_container
 from aetl.contract import Contract
 from aetl.database import Database, open_database
-from aetl.errors import ConfigurationError
+from aetl.errors import ConfigurationError, ContainerNotFound
 from aetl.logs import log_this, redact
 from aetl.models import Export, LoadReport
 from aetl.pipeline import export_from, load_all, select
@@ -27,13 +27,15 @@ async def simulate(
     settings: Settings,
     *,
     sessions: int = 500,
+    into_real_container: bool = False,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda step: None,
 ) -> list[LoadReport]:
-    """Removes the database, makes it anew with mock data, exports it, empties it, and loads the newest export.
+    """Removes the database, makes it anew with mock data, exports it, empties it and loads the newest one.
 
-    Where no container is set the folder `./container` stands in. `tell` hears of each of the six steps. Raises
-    DatabaseNotOurs, and leaves the database as it is, where it holds anything but an earlier simulation.
+    Where no container is set the folder `./container` stands in. `tell` hears of each of the six steps. Raises, and
+    changes nothing, DatabaseNotOurs where the database holds anything but an earlier simulation, and
+    ConfigurationError where the container holds exports that no simulation wrote, unless `into_real_container`.
     """
     settings = replace(settings, container=settings.container or EMBEDDED_CONTAINER)
     contract = Contract.read(settings.schema)
@@ -41,6 +43,11 @@ async def simulate(
         raise ConfigurationError(
             f"the simulation only knows the tables {', '.join(sorted(_MOCKED))}",
             hint="Run it without --schema and --sql.",
+        )
+    if not into_real_container and (real := await real_export(settings)) is not None:
+        raise ConfigurationError(
+            f"{settings.container} holds exports that no simulation wrote, such as {real}",
+            hint="`aetl load` loads them; for mock data name another --container, or add --into-real-container.",
         )
     async with (
         open_container(settings) as container,
@@ -53,11 +60,22 @@ async def simulate(
         tell(f"3. exported it to {settings.container} as {name}")
         await database.truncate()
         tell("4. emptied its tables")
-        newest = await select(container, None, latest=True)
-        tell(f"5. took the newest export, {newest[0].name}")
+        newest = (await select(container, database, latest=True)).exports
+        tell(f"5. took the newest simulated export, {newest[0].name}")
         reports = await load_all(newest, container, contract, database, 0, progress or LoggedProgress())
         tell("6. loaded it" if reports[0].error is None else "6. could not load it")
     return reports
+
+
+async def real_export(settings: Settings) -> str | None:
+    """The name of an export in the container that no simulation wrote; None where there is none, or no container."""
+    if settings.container is None:
+        return None
+    try:
+        async with open_container(settings) as container:
+            return await first_real_export(container)
+    except ContainerNotFound:
+        return None
 
 
 @log_this

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import SECONDS, content, counts, fail, files, query, run_aetl, succeed
+from tests.acceptance.command import SECONDS, content, counts, fail, files, one_line, query, run_aetl, succeed
 from tests.azurite import AzureContainer
 from tests.exports import make_export, write
 
@@ -96,14 +97,65 @@ def test_a_database_with_a_real_load_is_refused_and_left_byte_for_byte() -> None
     assert Path("local.db").read_bytes() == before
 
 
-def test_a_simulation_that_was_loaded_into_warns_and_is_refused_from_then_on() -> None:
+def test_a_simulations_database_takes_no_real_export_and_stays_the_simulations() -> None:
     succeed("run", "--sessions", "2")
-    write(Path("exports"), 0, make_export())
-    done = run_aetl("load", "--container", "exports")
-    warning = "aetl: warning: local.db held a simulation: its mock data stays among the real records\n"
-    assert (done.returncode, done.stderr) == (0, warning)
-    succeed("load", "--container", "exports")
-    fail(5, "run")
+    name = write(Path("exports"), 0, make_export())
+    before = content()
+    for options in ([], ["--dry-run"], ["--latest"], ["--blob", name], ["--json"]):
+        done = run_aetl("load", "--container", "exports", *options)
+        assert done.returncode == 5, done.stdout
+        line = one_line(done.stderr)
+        assert "local.db holds a simulation" in line and name in line and "--database" in line
+    assert "FAILURE  database: it holds a simulation" in run_aetl("check", "--container", "exports").stdout
+    assert content() == before
+    succeed("run", "--sessions", "3")
+    succeed("load", "--container", "container")
+    assert counts() == (3, 6, 3)
+    assert "it holds a simulation" in succeed("check", "--container", "container")
+
+
+def test_simulated_exports_are_passed_over_and_that_is_told() -> None:
+    succeed("run", "--sessions", "2", "--database", "night.db")
+    (name,) = (path.name for path in Path("container").iterdir())
+    load = ("load", "--container", "container", "--database", "real.db")
+    told = f"Passed over 1 simulated export, such as {name}: `aetl run` made it up.\n"
+    assert succeed(*load).endswith(f"Nothing new.\n{told}")
+    assert succeed(*load, "--quiet") == ""
+    assert json.loads(succeed(*load, "--json")) == {"loads": [], "passed_over": 1}
+    assert succeed(*load, "--dry-run").endswith(told)
+
+    real = write(Path("container"), 0, make_export())
+    assert told in succeed(*load)
+    assert query("SELECT blob, status FROM _aetl_loads", "real.db") == [(real, "loaded")]
+    assert "No export waits." in succeed("status", *load[1:])
+    line = fail(2, *load, "--blob", name)
+    assert name in line and "--database" in line
+    assert query("SELECT blob, status FROM _aetl_loads", "real.db") == [(real, "loaded")]
+
+
+def test_a_container_with_real_exports_gets_no_mock_data_unless_told() -> None:
+    real = write(Path("exports"), 0, make_export())
+    for plain in (["run"], []):
+        line = fail(2, *plain, "--container", "exports")
+        assert f"exports holds exports that no simulation wrote, such as {real}" in line
+        assert "--into-real-container" in line and "--container" in line
+    assert files() == {"exports", "global.log"}
+    assert [path.name for path in Path("exports").iterdir()] == [real]
+
+    succeed("run", "--sessions", "1", "--container", "exports", "--into-real-container")
+    assert counts() == (1, 2, 1)
+    assert fail(2, "run", "--container", "exports")
+
+
+def test_what_a_simulations_database_exports_is_marked_and_comes_back_into_it_alone() -> None:
+    succeed("run", "--sessions", "2")
+    name = succeed("export", "--gzip", "--container", "moved").strip()
+    assert re.fullmatch(r"backup_\d{8}T\d{6}\.\d{6}Z\.simulated\.json\.gz", name)
+    before = content()
+    assert "loaded" in succeed("load", "--container", "moved")
+    assert content() == before
+    assert "Passed over 1 simulated export" in succeed("load", "--container", "moved", "--database", "real.db")
+    succeed("run", "--sessions", "3")
 
 
 def with_sas_in_the_variable(container: AzureContainer, sas: str) -> dict[str, str]:
@@ -134,7 +186,7 @@ def test_with_the_variables_set_the_job_runs_through_azure(azure_container: Azur
     assert "is not set" not in said
     assert counts() == (7, 14, 7)
     (name,) = azure_container.names()
-    assert re.fullmatch(r"backup_\d{8}T\d{6}\.\d{6}Z\.json", name)
+    assert re.fullmatch(r"backup_\d{8}T\d{6}\.\d{6}Z\.simulated\.json", name)
     assert query("SELECT blob, status FROM _aetl_loads") == [(name, "loaded")]
     assert files() == {"local.db", "global.log"}
 

@@ -16,8 +16,9 @@ from tests.acceptance.command import run_aetl, succeed
 from tests.azurite import AzureContainer
 from tests.exports import blob_name, encode, make_export
 
-COMMANDS = (["run", "--database", "night.db"], ["load"], ["load", "--json"], ["load", "--dry-run"], ["export"],
-            ["status"], ["digest"], ["check"], ["check", "--json"])  # fmt: skip
+COMMANDS = (["run", "--database", "night.db", "--into-real-container"],
+            ["load"], ["load", "--json"], ["load", "--dry-run"], ["export"], ["status"], ["digest"],
+            ["check"], ["check", "--json"])  # fmt: skip
 
 
 def with_special_characters(container: AzureContainer, expiry: timedelta = timedelta(hours=1)) -> str:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 import aetl
+from tests.exports import make_export, write
 
 
 @pytest.fixture
 def container() -> Path:
-    """The folder ./container with one export, as a simulated night leaves it."""
-    asyncio.run(aetl.simulate(aetl.Settings(), sessions=2))
+    """The folder ./container with one export, which is loaded into local.db."""
+    write(Path("container"), 0, make_export(2))
+    asyncio.run(aetl.load(aetl.Settings(container="container")))
     return Path("container")

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from aetl.cli.display import RememberingProgress
 from aetl.config import Settings
 from aetl.errors import ConfigurationError, DatabaseNotOurs
 from aetl.models import TableCounts
-from aetl.pipeline import status
+from aetl.pipeline import export, load, status
+from aetl.preflight import check
+from aetl.progress import LoggedProgress
 from aetl.simulation.night import simulate
 from tests.azurite import AzureContainer
+from tests.exports import make_export
+from tests.integration.containers import NAME, Place, azure_place, folder_place
 from tests.integration.custom import write_schema, write_sql
 from tests.integration.databases import Kind, content, sqlite_kind
 
@@ -67,3 +73,77 @@ async def test_other_tables_cannot_be_simulated(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="only knows the tables"):
         await simulate(settings)
     assert not (tmp_path / "local.db").exists()
+
+
+@pytest.fixture(params=["folder", "azure"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        return folder_place(tmp_path / "exports")
+    return azure_place(request.getfixturevalue("azure_container"))
+
+
+REAL = json.dumps(make_export(3)).encode()
+
+
+async def test_where_real_exports_lie_nothing_is_written_or_removed_unless_told(place: Place, tmp_path: Path) -> None:
+    await simulate(place.settings, sessions=2)
+    database = (tmp_path / "local.db").read_bytes()
+    place.put(NAME, REAL)
+    names = place.names()
+    with pytest.raises(ConfigurationError, match=f"no simulation wrote, such as {NAME}") as caught:
+        await simulate(place.settings, sessions=3)
+    assert "--into-real-container" in caught.value.hint
+    assert (place.names(), (tmp_path / "local.db").read_bytes()) == (names, database)
+
+    (report,) = await simulate(place.settings, sessions=4, into_real_container=True)
+    assert (report.status, report.tables["sessions"]) == ("loaded", TableCounts(4, 4))
+    assert report.blob.endswith(".simulated.json"), "the real one is newer only by its name"
+    assert len(place.names()) == len(names) + 1
+
+
+async def test_a_real_load_takes_what_is_real_and_tells_what_it_passes_over(place: Place, tmp_path: Path) -> None:
+    await simulate(place.settings, sessions=2)
+    place.put(NAME, REAL)
+    remembered = RememberingProgress(LoggedProgress())
+    real = replace(place.settings, database=str(tmp_path / "real.db"))
+    (report,) = await load(real, progress=remembered)
+    assert (report.blob, remembered.passed_over) == (NAME, 1)
+    (simulated,) = set(place.names()) - {NAME}
+    assert remembered.example == simulated
+    with pytest.raises(ConfigurationError, match="is a simulated export"):
+        await load(real, blob=simulated)
+
+
+async def test_a_blob_stays_simulated_under_another_name(azure_container: AzureContainer, tmp_path: Path) -> None:
+    place = azure_place(azure_container)
+    await simulate(place.settings, sessions=2)
+    (written,) = azure_container.names()
+    blob = azure_container.client.get_blob_client(written)
+    azure_container.upload(NAME, blob.download_blob().readall(), metadata=blob.get_blob_properties().metadata)
+    azure_container.client.delete_blob(written)
+    await simulate(place.settings, sessions=2)
+    real = replace(place.settings, database=str(tmp_path / "real.db"))
+    assert await load(real) == []
+    with pytest.raises(ConfigurationError, match="is a simulated export"):
+        await load(real, blob=NAME)
+
+
+async def test_a_simulations_database_takes_simulated_exports_alone(kind: Kind, tmp_path: Path) -> None:
+    place = folder_place(tmp_path / "exports")
+    await simulate(replace(place.settings, database=kind.url), sessions=2)
+    simulated = replace(place.settings, database=kind.simulated.url)
+    assert (await export(simulated)).endswith(".simulated.json")
+    (again,) = await load(simulated)
+    assert again.tables["events"] == TableCounts(4, 0, 4)
+    before = await content(kind.simulated)
+    place.put(NAME, REAL)
+    for options in ({}, {"dry_run": True}, {"blob": NAME}):
+        with pytest.raises(DatabaseNotOurs, match=f"holds a simulation.*{NAME}"):
+            await load(simulated, **options)
+    found = [finding async for finding in check(simulated)]
+    (failure,) = (each.message for each in found if each.level == "failure")
+    assert failure.startswith(
+        f"it holds a simulation, and {place.settings.container} holds real exports, such as {NAME}"
+    )
+    assert await content(kind.simulated) == before
+    assert [each.name for each in (await status(simulated)).waiting or ()] == []
