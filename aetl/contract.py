@@ -220,7 +220,7 @@ class Contract:
         table = self.tables[batch.table]
         records = batch.records
         try:
-            if table.glance.is_valid(records) or table.judge.is_valid(records):
+            if batch.is_unicode and (table.glance.is_valid(records) or table.judge.is_valid(records)):
                 return CheckedBatch(table.name, len(records), list(map(table.row, records)), _positions(batch))
         except (ValueError, OverflowError, RecursionError):
             pass  # a value that the fast validator cannot even look at, such as a lone surrogate

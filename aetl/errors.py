@@ -20,14 +20,16 @@ AetlError                       1   unexpected failure
  |   +- DatabaseNotOurs             it belongs to somebody else, or has other tables
  |   +- DatabaseInaccessible        it cannot be opened or written
  |   +- DatabaseConflict            another transaction came between: the load is tried again
+ |   +- DatabaseRefused             it refuses what one export holds
  +- ContractError               6   the export breaks the contract
  |   +- ExportMalformed             it is not one JSON object with the contract's arrays
  |   +- RejectsExceeded             more rejects than --max-rejects allows
  +- LoadRunning                75   another load is running
  +- SchedulingError             1   Task Scheduler did not do what was asked of it
+ +- UnexpectedFailure           1   something went wrong with one export that nobody thought of
 
 The number is the exit code of the command line. A message says what went wrong and where; `hint`
-says what the operator can do about it.
+says what the operator can do about it; `ends_run` whether it concerns all exports, or one of them.
 """
 
 from __future__ import annotations
@@ -42,10 +44,12 @@ class AetlError(Exception):
     """Something that aetl cannot go on with.
 
     `str()` is the message; `hint` the way out, the class's own unless one is given; `reports` what was loaded before,
-    and what failed.
+    and what failed. Where it does not end the run, it is the failure of the export that was being loaded, and the next
+    one is taken.
     """
 
     exit_code = 1
+    ends_run = True
     hint = "The log file has the details."
     reports: tuple[LoadReport, ...] = ()
 
@@ -101,6 +105,8 @@ class ExportExists(ContainerError):
 class ExportError(ContainerError):
     """One export cannot be read, for a reason of its own: a load goes on with the next one."""
 
+    ends_run = False
+
 
 class ExportNotFound(ExportError):
     """There is no such export in the container, or it was deleted before it was read."""
@@ -130,42 +136,49 @@ class DatabaseError(AetlError):
     """The database did not do what was asked of it."""
 
     exit_code = 5
+    ends_run = False
     hint = "Try `aetl check`."
 
 
 class DatabaseNotFound(DatabaseError):
     """There is no database yet, or nothing in it."""
 
+    ends_run = True
     hint = "`aetl load` creates it; or name another one with --database."
 
 
 class DatabaseLocked(DatabaseError):
     """Another program holds the database's write lock."""
 
+    ends_run = True
     hint = "End the program that writes to it, or run again later."
 
 
 class DatabaseFull(DatabaseError):
     """There is no room left for the database."""
 
+    ends_run = True
     hint = "Free some disk space and run again; the load was rolled back."
 
 
 class DatabaseDamaged(DatabaseError):
     """The file is corrupt, or not a database at all."""
 
+    ends_run = True
     hint = "Restore it from a backup, or name another file with --database."
 
 
 class DatabaseNotOurs(DatabaseError):
     """The database holds something that aetl did not make, or its tables differ from the SQL file's."""
 
+    ends_run = True
     hint = "Name another database with --database."
 
 
 class DatabaseInaccessible(DatabaseError):
     """The database cannot be opened, read or written."""
 
+    ends_run = True
     hint = "Check that the folder exists and that this account may write to it and to the file."
 
 
@@ -175,10 +188,17 @@ class DatabaseConflict(DatabaseError):
     hint = "Run again; the load was rolled back."
 
 
+class DatabaseRefused(DatabaseError):
+    """The database refuses what one export holds, and not even record by record could it be told what of it."""
+
+    hint = "The log has the details; the other exports are loaded all the same."
+
+
 class ContractError(AetlError):
     """The export is not what the contract says; nothing of it was loaded."""
 
     exit_code = 6
+    ends_run = False
     hint = "Have the export written anew, or change the contract (--schema)."
 
 
@@ -203,3 +223,10 @@ class SchedulingError(AetlError):
     """Task Scheduler did not do what was asked of it."""
 
     hint = "Run it as Administrator; `schtasks /Query /TN aetl /V /FO LIST` shows the task."
+
+
+class UnexpectedFailure(AetlError):
+    """Something went wrong with one export that nobody thought of: a mistake in aetl, or in what it is built of."""
+
+    ends_run = False
+    hint = "The log has the traceback; please report it. The other exports are loaded all the same."

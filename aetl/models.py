@@ -58,12 +58,14 @@ class Batch:
     """Some hundred or thousand records of one table in the order of the export.
 
     `first` is the position of the first one in its array, counted from 0. A record is whatever JSON value stood there:
-    whether it is an object that the contract accepts is not known yet.
+    whether it is an object that the contract accepts is not known yet. `is_unicode` is False where a text of theirs may
+    hold half of a surrogate pair.
     """
 
     table: str
     first: int
     records: Sequence[Any]
+    is_unicode: bool = True
 
 
 @dataclass(frozen=True, slots=True)

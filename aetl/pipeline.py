@@ -24,15 +24,14 @@ from aetl.database import Database, open_database
 from aetl.errors import (
     AetlError,
     ConfigurationError,
-    ContractError,
     DatabaseConflict,
     DatabaseNotFound,
     DatabaseNotOurs,
     ExportChanged,
-    ExportError,
+    UnexpectedFailure,
 )
 from aetl.hashing import TableHash, digest_of_all
-from aetl.logs import log_this, redact
+from aetl.logs import log_this, redact, traceback_once
 from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, State
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
@@ -72,8 +71,9 @@ async def load(
     is the number of rejects up to which an export is loaded all the same; None means any. With `dry_run` nothing is
     read or changed.
 
-    An export that fails by itself, as it breaks the contract or is gone, is reported as failed and the next one is
-    taken. What stops all of them is raised as AetlError; its `reports` tell what was done before.
+    An export that fails by itself, as it breaks the contract or is gone, or for a reason that nobody thought of, is
+    reported as failed and the next one is taken. What stops all of them is raised as AetlError; its `reports` tell what
+    was done before.
     """
     contract = Contract.read(settings.schema)
     progress = progress or LoggedProgress()
@@ -223,16 +223,40 @@ async def load_all(
         tally = Tally(each, contract.tables, max_rejects, progress)
         try:
             report = await _load_newest_version(tally, container, contract, database)
-        except AetlError as error:
-            report = tally.report("failed", error)
-            error.reports = (*reports, report)
-            if not isinstance(error, ContractError | ExportError):
+        except BaseException as raised:
+            if not isinstance(raised, Exception) and not _is_panic(raised):
                 raise
-            load_id = await database.record_failure(tally.export, report, tally.first_rejects)
+            error = _as_aetl_error(raised, tally.export)
+            report = tally.report("failed", error)
+            if error.ends_run:
+                error.reports = (*reports, report)
+                raise
+            try:
+                load_id = await database.record_failure(tally.export, report, tally.first_rejects)
+            except AetlError as worse:
+                worse.reports = (*reports, report)
+                raise
             report = replace(report, load_id=load_id)
         progress.end(report)
         reports.append(report)
     return reports
+
+
+def _is_panic(raised: BaseException) -> bool:
+    """Whether a library in Rust, such as the validator, panicked (https://pyo3.rs/main/doc/pyo3/panic/struct.panicexception).
+
+    That is no Exception, so that nobody goes on by mistake; but what it was about is one export.
+    """
+    return type(raised).__module__ == "pyo3_runtime"
+
+
+def _as_aetl_error(raised: BaseException, export: Export) -> AetlError:
+    if isinstance(raised, AetlError):
+        return raised
+    _LOG.error("%s: %s", export.name, type(raised).__name__, exc_info=traceback_once(raised))
+    if isinstance(raised, MemoryError):
+        return UnexpectedFailure("it needs more memory than there is", hint="Give this process more, or see the log.")
+    return UnexpectedFailure(f"unexpected {type(raised).__name__}: {' '.join(str(raised).split())}")
 
 
 async def _load_newest_version(

@@ -84,6 +84,7 @@ class Records:
         self._at = 0  # where in the buffer begins what is not understood yet
         self._place = ""  # what stands there, for messages
         self._guesses = 0
+        self._is_unicode = True  # whether msgspec took what was parsed last, which knows no half surrogate pair
         self._ended = False
         self._steps = self._document()
 
@@ -207,6 +208,7 @@ class Records:
         first, separator = 0, b""
         while True:
             self._place = f"{name}[{first}]"
+            self._is_unicode = True
             found = self._guess(separator)
             if found is None:
                 found, separator = yield from self._look_closer(name, first, separator)
@@ -216,7 +218,8 @@ class Records:
                 self._value(self._at + 1, end, self._place)
             if records and table is not None:
                 for start in range(0, len(records), _MOST_RECORDS):
-                    yield Batch(table, first + start, records[start : start + _MOST_RECORDS])
+                    part = records[start : start + _MOST_RECORDS]
+                    yield Batch(table, first + start, part, self._is_unicode)
             first += len(records)
             self._place = f"{name}[{first}]"
             self._at = end
@@ -310,6 +313,7 @@ class Records:
         except _REFUSED:
             pass
         self._place = place
+        self._is_unicode = False
         first = self._past_blank(start)
         try:
             return _decode_leniently(text.decode())

@@ -30,7 +30,7 @@ def finished(load_id: int, report: LoadReport) -> dict[str, Any]:
         "seconds": report.seconds,
         "bytes": report.bytes,
         "tables": json.dumps({name: asdict(counts) for name, counts in report.tables.items()}),
-        "error": report.error,
+        "error": None if report.error is None else _storable(report.error),
     }
 
 
@@ -60,6 +60,11 @@ def report(row: Iterable[Any]) -> LoadReport:
         datetime.fromisoformat(finished_at) if finished_at else None,
         error,
     )
+
+
+def _storable(text: str) -> str:
+    """A message may quote anything of an export's; not every database keeps U+0000, and none half a surrogate pair."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", r"\u0000")
 
 
 def _sortable(moment: datetime) -> str:

@@ -18,6 +18,7 @@ from aetl.errors import (
     DatabaseInaccessible,
     DatabaseLocked,
     DatabaseNotOurs,
+    DatabaseRefused,
 )
 
 URL = "It looks like postgresql://USER@HOST:5432/NAME."
@@ -33,8 +34,8 @@ _LIMIT = "Raise the limit for this role (ALTER ROLE ... SET), or run again when 
 _BY_STATE: dict[str, tuple[type[AetlError], str, str | None]] = {
     "08": (DatabaseInaccessible, "cannot be reached, or the connection broke off", _SERVER),
     "0A": (DatabaseNotOurs, "cannot do what the SQL file says", None),
-    "22": (DatabaseNotOurs, "has other column types than the SQL file says", None),
-    "23": (DatabaseNotOurs, "has other constraints than the SQL file says", None),
+    "22": (DatabaseRefused, "has a column of another type than a value of the export", None),
+    "23": (DatabaseRefused, "has a constraint that the export breaks", None),
     "25006": (DatabaseInaccessible, "may only be read: it is a standby, or set to read only", _RIGHTS),
     "25": (DatabaseError, "ended the transaction", _LATER),
     "28": (DatabaseInaccessible, "refuses the log-on", _ROLE),
@@ -43,7 +44,7 @@ _BY_STATE: dict[str, tuple[type[AetlError], str, str | None]] = {
     "40": (DatabaseConflict, "had another transaction come between", None),
     "42501": (DatabaseInaccessible, "refuses this role a right", _RIGHTS),
     "42": (DatabaseNotOurs, "has other tables than the SQL file says", None),
-    "44": (DatabaseNotOurs, "has other constraints than the SQL file says", None),
+    "44": (DatabaseRefused, "has a constraint that the export breaks", None),
     "53100": (DatabaseFull, "cannot grow: the server's disk is full", None),
     "53200": (DatabaseError, "needs more memory than the server has", _LATER),
     "53300": (DatabaseInaccessible, "has no connection left: too many clients", _LATER),

@@ -16,6 +16,7 @@ from aetl.errors import (
     DatabaseInaccessible,
     DatabaseLocked,
     DatabaseNotOurs,
+    DatabaseRefused,
 )
 
 # Primary result codes, https://www.sqlite.org/rescode.html; an extended code's low byte is its primary one.
@@ -35,8 +36,8 @@ _BY_CODE: dict[int, tuple[type[DatabaseError], str]] = {
     sqlite3.SQLITE_NOMEM: (DatabaseError, "needs more memory than there is"),
     sqlite3.SQLITE_ERROR: (DatabaseNotOurs, "has other tables than the SQL file says"),
     sqlite3.SQLITE_SCHEMA: (DatabaseNotOurs, "has other tables than the SQL file says"),
-    sqlite3.SQLITE_CONSTRAINT: (DatabaseNotOurs, "has other constraints than the SQL file says"),
-    sqlite3.SQLITE_MISMATCH: (DatabaseNotOurs, "has other column types than the SQL file says"),
+    sqlite3.SQLITE_CONSTRAINT: (DatabaseRefused, "has a constraint that the export breaks"),
+    sqlite3.SQLITE_MISMATCH: (DatabaseRefused, "has a column of another type than a value of the export"),
 }
 
 
@@ -57,7 +58,7 @@ def as_aetl_error(error: sqlite3.Error | sqlite3.Warning | OSError, path: Path) 
     )
     if code & 0xFF == sqlite3.SQLITE_IOERR:
         return kind(f"the database {path} {meaning} ({error})", hint=_DISK)
-    told = f" ({error})" if kind in (DatabaseNotOurs, DatabaseError, DatabaseInaccessible) else ""
+    told = f" ({error})" if kind in (DatabaseNotOurs, DatabaseRefused, DatabaseError, DatabaseInaccessible) else ""
     return kind(f"the database {path} {meaning}{told}")
 
 

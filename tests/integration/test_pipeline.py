@@ -19,7 +19,7 @@ from aetl.errors import (
 from aetl.models import Export, LoadReport, TableCounts
 from aetl.pipeline import export, load, status
 from tests.azurite import AzureContainer
-from tests.exports import blob_name, encode, event, in_order, make_export, session, write
+from tests.exports import blob_name, encode, event, in_order, make_export, parent, session, write
 from tests.integration.databases import Kind, content
 
 
@@ -208,6 +208,66 @@ async def test_a_bad_export_fails_alone(place: Place, kind: Kind, bad: bytes, su
     assert [each.name for each in state.waiting or ()] == [names[1]], "it is tried again tomorrow"
     place.put(1, make_export(6), suffix)
     assert outcomes(await load(place.settings)) == [(names[1], "loaded", 0)]
+
+
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+    __module__ = "pyo3_runtime"
+
+
+@pytest.mark.parametrize(
+    ("stage", "unthought_of"),
+    [
+        ("Gunzip.feed", RuntimeError),
+        ("Records.feed", RecursionError),
+        ("Contract.check", Panic),
+        ("Contract.check", MemoryError),
+        ("Tally.add", KeyError),
+    ],
+)
+async def test_what_nobody_thought_of_fails_one_export_alone(
+    tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch, stage: str,
+    unthought_of: type[BaseException], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """What that is no real part does, so it is put in where one export's own number of calls is reached."""
+    import aetl.pipeline
+
+    names = [write(tmp_path / "exports", night, make_export(night), suffix=".gz") for night in (1, 2, 3)]
+    owner, method = stage.split(".")
+    original = getattr(getattr(aetl.pipeline, owner), method)
+    begun: list[str] = []
+    raised = unthought_of("nobody\0thought of \ud800")  # one each, as its traceback is logged once
+
+    def fail_in_the_second(self: Any, *rest: Any) -> Any:
+        if len(begun) == 2:
+            raise raised
+        return original(self, *rest)
+
+    monkeypatch.setattr(getattr(aetl.pipeline, owner), method, fail_in_the_second)
+    meddler = Meddler()
+    meddler.begun = begun
+    settings = Settings(container="exports", database=kind.url)
+    reports = await load(settings, progress=meddler)
+    assert outcomes(reports) == [(names[0], "loaded", 0), (names[1], "failed", 1), (names[2], "loaded", 0)]
+    assert any(record.exc_info and record.exc_info[1] is raised for record in caplog.records)
+    assert await content(kind) == in_order(make_export(3))
+    state = await status(settings)
+    assert [each.status for each in state.loads] == ["loaded", "failed", "loaded"]
+    assert [each.name for each in state.waiting or ()] == [names[1]]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert outcomes(await load(settings)) == [(names[1], "loaded", 0)]
+
+
+async def test_half_a_surrogate_pair_behind_a_refused_reference_is_rejected_alone(place: Place, kind: Kind) -> None:
+    orphans = [parent(number, 99) for number in range(3)]
+    place.put(0, {**make_export(), "event_parents": [*orphans, {"child_id": "\ud800", "parent_id": "e0"}]}, "")
+    place.put(1, make_export(3), "")
+    assert [each.status for each in await load(place.settings)] == ["failed", "loaded"]
+    reports = await load(place.settings, max_rejects=None)
+    assert [(each.status, each.rejected) for each in reports] == [("loaded", 4)]
+    assert ("event_parents", 3, "/child_id") in kind.rejects()
 
 
 async def test_one_that_is_deleted_before_its_turn_fails_alone(place: Place) -> None:

@@ -24,6 +24,7 @@ from aetl.errors import (
     DatabaseInaccessible,
     DatabaseLocked,
     DatabaseNotOurs,
+    DatabaseRefused,
 )
 
 
@@ -72,7 +73,7 @@ def test_every_error_of_a_server_has_its_meaning(kind: type[asyncpg.PostgresErro
         (asyncpg.UndefinedTableError, DatabaseNotOurs),
         (asyncpg.UndefinedColumnError, DatabaseNotOurs),
         (asyncpg.DatatypeMismatchError, DatabaseNotOurs),
-        (asyncpg.UniqueViolationError, DatabaseNotOurs),
+        (asyncpg.UniqueViolationError, DatabaseRefused),
         (asyncpg.DataCorruptedError, DatabaseDamaged),
         (asyncpg.InternalServerError, DatabaseError),
     ],
