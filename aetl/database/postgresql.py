@@ -36,6 +36,7 @@ _TEXTS = ("text", "varchar", "bpchar")
 """The types that are compared by a collation."""
 _MORE_STATEMENTS = (
     "session", "schemas", "enter", "lock", "there", "describe", "lacking",
+    "repeated", "versions", "first", "known",
     "simulation_relations", "simulation_drop", "simulation_create",
 )  # fmt: skip
 

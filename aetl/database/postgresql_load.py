@@ -7,6 +7,8 @@ import pickle
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from typing import IO, Any
 
 import asyncpg
@@ -15,9 +17,8 @@ from aetl.database.ledger import finished, rejected
 from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_session import Connection, attempt, execute_many, fetch
 from aetl.database.postgresql_staging import OF_THE_ROW, Placed, Staging
-from aetl.database.postgresql_statements import Statements, TableStatements, Versions
+from aetl.database.postgresql_statements import Statements, TableStatements
 from aetl.database.rejects import reject_orphan
-from aetl.errors import ConfigurationError
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
 
 _ROWS_AT_ONCE = 2_000
@@ -25,6 +26,10 @@ _BATCHES_AT_ONCE = 8
 """As many batches go to the server as one: a quarter quicker than each by itself."""
 _FEW = 25
 """A batch of fewer records, cut from a quarter of a MiB, is one of large ones, and waits for no other."""
+
+
+class _Repeated(Exception):
+    """An export holds a record more than once."""
 
 
 class PostgreSQLLoad:
@@ -133,7 +138,7 @@ class PostgreSQLLoad:
                     async with attempt(self._connection):
                         await self._make_keys(staging.table)
                     return Outcome(name, TableCounts(0, staging.count))
-                except asyncpg.IntegrityConstraintViolationError:
+                except OF_THE_ROW:
                     await staging.take_back()
             await self._make_keys(staging.table)
         loaded, rejects = await self._merge(staging)
@@ -146,56 +151,76 @@ class PostgreSQLLoad:
             await self._connection.execute(statement)
 
     async def _merge(self, staging: Staging) -> tuple[int, list[Reject]]:
-        """Brings in what is in the temporary table: the number of records new or changed, and the rejects."""
+        """Brings in what is in the temporary table: the number of records new or changed, and the rejects.
+
+        Usually each record stands there once and refers to others that are there, and one statement does it. Where that
+        fails, or would hide something (of an older export only what is new would be looked at), references are
+        looked after first, and of a record that stands there more than once each version comes by itself.
+        """
         rejects: list[Reject] = []
-        is_sifted = False
+        is_sifted, is_by_version, are_references_sure = False, False, False
         while True:
+            if self._is_older or is_by_version or are_references_sure:
+                rejects += await self._take_out_orphans(staging)
             try:
                 async with attempt(self._connection):
-                    return await self._bring(staging.table), rejects
+                    if is_by_version:
+                        return await self._bring_versions(staging), rejects
+                    return await self._bring(staging, staging.count - len(rejects)), rejects
             except asyncpg.ForeignKeyViolationError:
-                if not (found := await self._take_out_orphans(staging)):
+                if self._is_older or is_by_version or are_references_sure:
                     raise
+                are_references_sure = True
+            except (asyncpg.CardinalityViolationError, _Repeated):
+                if is_by_version:
+                    raise
+                is_by_version = True
             except OF_THE_ROW:
                 if is_sifted:  # each record by itself could be brought in, but not all of them together
                     raise
-                found, is_sifted = await self._take_out_faulty(staging), True
-            rejects += found
+                rejects += await self._take_out_faulty(staging)
+                is_sifted = True
 
-    async def _bring(self, table: TableStatements) -> int:
-        if self._is_older:
-            return await self._changed_by(table.insert)
-        try:
-            async with attempt(self._connection):
-                return await self._changed_by(table.upsert)
-        except asyncpg.CardinalityViolationError as error:
-            if table.versions is None:
-                raise ConfigurationError(
-                    f"the SQL file {self._statements.source} lacks tables/{table.name}/versions, which an export"
-                    " needs that holds a record more than once",
-                    hint="Mend the file that --sql names; aetl's own yaml/sql/ has an example.",
-                ) from error
-            return await self._bring_versions(table, table.versions)
+    async def _bring(self, staging: Staging, count: int) -> int:
+        """Brings all of so many records in at once; raises _Repeated where one stands there more than once."""
+        changed = await self._changed_by(staging.table.insert if self._is_older else staging.table.upsert)
+        # What is all new holds no record twice; and of what is all known it does not matter.
+        if 0 < changed < count and await self._connection.fetchval(staging.filled_in("repeated")):
+            raise _Repeated
+        return changed
 
     async def _changed_by(self, statement: str) -> int:
         return int((await self._connection.execute(statement)).rpartition(" ")[2])
 
-    async def _bring_versions(self, table: TableStatements, versions: Versions) -> int:
-        """Every version counts that differs from the one before it, and the last one stays."""
-        async with attempt(self._connection, is_kept=False):
-            await self._connection.execute(versions.keep_first)
-            first = await self._changed_by(table.upsert)
-        later: int = await self._connection.fetchval(versions.changed)
-        await self._connection.execute(versions.keep_last)
-        await self._changed_by(table.upsert)
-        return first + later
+    async def _bring_versions(self, staging: Staging) -> int:
+        """The first version of each record, then the second of each that has one: the database sees what differs."""
+        if self._is_older:
+            await self._connection.execute(await staging.known())
+        with tempfile.TemporaryFile(prefix="aetl-") as spool:
+            async with attempt(self._connection, is_kept=False):
+                cursor = await self._connection.cursor(staging.filled_in("versions"))
+                while records := await cursor.fetch(_ROWS_AT_ONCE):
+                    for version, some in groupby(records, key=itemgetter("_aetl_version")):
+                        pickle.dump((version, [staging.as_staged(record) for record in some]), spool)
+            await self._connection.execute(staging.filled_in("first"))
+            changed = await self._changed_by(staging.table.upsert)
+            for _, pieces in groupby(_unpickled(spool), key=itemgetter(0)):
+                await self._connection.execute(staging.table.clear)
+                for _, placed in pieces:
+                    await staging.stage(*zip(*placed, strict=True))
+                changed += await self._changed_by(staging.table.upsert)
+        return changed
 
     async def _take_out_orphans(self, staging: Staging) -> list[Reject]:
-        rejects = []
-        for column, statement in staging.table.parents.items():
-            for record in await self._connection.fetch(statement):
-                position, row = staging.placed(record)
-                rejects.append(reject_orphan(staging.table.name, staging.columns, row, position, column))
+        """What refers to nothing, then what refers to that, and so on."""
+        rejects: list[Reject] = []
+        before = -1
+        while len(rejects) > before:
+            before = len(rejects)
+            for column, statement in staging.table.parents.items():
+                for record in await self._connection.fetch(statement):
+                    position, row = staging.placed(record)
+                    rejects.append(reject_orphan(staging.table.name, staging.columns, row, position, column))
         return rejects
 
     async def _take_out_faulty(self, staging: Staging) -> list[Reject]:
@@ -213,7 +238,11 @@ class PostgreSQLLoad:
             async with attempt(self._connection, is_kept=False):
                 await staging.stage(*zip(*some, strict=True))
                 with suppress(asyncpg.ForeignKeyViolationError):  # what it refers to may be among the others
-                    await self._bring(table)
+                    async with attempt(self._connection, is_kept=False):
+                        await self._connection.execute(table.insert)  # looks at each version, also where it is known
+                if not self._is_older:
+                    with suppress(asyncpg.ForeignKeyViolationError):
+                        await self._bring_versions(staging)
 
         rejects: list[Reject] = []
         with tempfile.TemporaryFile(prefix="aetl-") as spool:
@@ -239,7 +268,7 @@ def _without_nul(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unpickled(spool: IO[bytes]) -> Iterator[list[Placed]]:
+def _unpickled(spool: IO[bytes]) -> Iterator[Any]:
     spool.seek(0)
     while True:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from operator import itemgetter
 
@@ -18,8 +19,17 @@ class NotEncoded(Exception):
     """A value that is none of the column's type."""
 
 
-OF_THE_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, NotEncoded)
+OF_THE_ROW = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.RaiseError,
+    asyncpg.ProgramLimitExceededError,  # as an id is that no index can hold
+    NotEncoded,
+)
 """What one record can be the fault of."""
+
+_NAME = re.compile(r"\{(table|staging|key|alike)\}")
+"""What stands for a table's own in a statement that is about any."""
 
 Placed = tuple[int, Row]
 """A record's place in the export's array, and its values."""
@@ -53,7 +63,7 @@ class Staging:
         self._connection = connection
         self._target = (schema, self.table.name)
         self._staging = ("pg_temp", self.table.staging)
-        self._describe = statements.ledger["describe"]
+        self._statements = statements
         self._types: Sequence[str | None] = ()
         self._whole: Sequence[int] = ()
         self._places = Places()
@@ -135,16 +145,39 @@ class Staging:
         middle = len(placed) // 2
         return [*await self.sift(placed[:middle], action), *await self.sift(placed[middle:], action)]
 
+    def as_staged(self, record: asyncpg.Record) -> Placed:
+        """A record of the temporary table, as `stage` takes it."""
+        return record["position"], tuple(record[each] for each in self.columns)
+
     def placed(self, record: asyncpg.Record) -> Placed:
         """A record of the temporary table, with its place in the export."""
-        position: int = record["position"]
-        if self.is_ranked:
-            position = self._places.of(position)
-        return position, tuple(record[each] for each in self.columns)
+        position, row = self.as_staged(record)
+        return self._places.of(position) if self.is_ranked else position, row
+
+    def filled_in(self, statement: str, **more: str) -> str:
+        """A statement of the ledger's that is about any temporary table, for this one."""
+        names = {
+            "table": _quoted(self.table.name),
+            "staging": _quoted(self.table.staging),
+            "key": ", ".join(map(_quoted, self.table.key)),
+        }
+        return _NAME.sub(lambda found: (names | more)[found[1]], self._statements.ledger[statement])
+
+    async def known(self) -> str:
+        """The statement that takes what the table knows already out of the temporary one."""
+        types = dict(zip(self.columns, (await self._look_at(self._target))[0], strict=True))
+        staged = dict(zip(self.columns, self._types, strict=True))
+        alike = [
+            f"old.{_quoted(each)} = new.{_quoted(each)}" + f"::{types[each]}" * (types[each] != staged[each])
+            for each in self.table.key
+        ]
+        return self.filled_in("known", alike=" AND ".join(alike))
 
     async def _look_at(self, table: tuple[str, str]) -> tuple[list[str | None], bool]:
         """The types of a table's columns, and whether nothing but those and NOT NULL says what they take."""
-        rows = await fetch(self._connection, self._describe, dict(zip(("schema", "name"), table, strict=True)))
+        rows = await fetch(
+            self._connection, self._statements.ledger["describe"], dict(zip(("schema", "name"), table, strict=True))
+        )
         found = {row["attname"]: row["type"] for row in rows}
         return [found.get(each) for each in self.columns], all(row["is_bare"] for row in rows)
 
@@ -171,6 +204,10 @@ class Staging:
             if reason:
                 return f"/{column}", reason
         return None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _fault_of_text(value: str) -> str | None:

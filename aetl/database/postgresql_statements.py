@@ -13,15 +13,6 @@ _TABLE_TEXTS = ("create", "stage", "upsert", "insert", "restage", "staged", "cle
 
 
 @dataclass(frozen=True)
-class Versions:
-    """What an export needs that holds a record more than once."""
-
-    changed: str
-    keep_first: str
-    keep_last: str
-
-
-@dataclass(frozen=True)
 class TableStatements:
     """The statements of one table; yaml/sql/postgresql.yaml says what each does."""
 
@@ -37,7 +28,6 @@ class TableStatements:
     clear: str
     select: str
     truncate: str
-    versions: Versions | None
     parents: Mapping[str, str]
     """Referring column -> the statement that takes out the records whose reference means nothing."""
 
@@ -60,22 +50,13 @@ def read_table(source: str, name: str, entry: Mapping[str, Any], columns: Sequen
     for column in key:
         if column not in columns:
             raise refuse(source, f"{place}/key names {column!r}, which is no column of the schema file's")
-    versions, parents = entry.get("versions"), entry.get("parents") or {}
-    if versions is not None and not isinstance(versions, dict):
-        raise refuse(source, f"{place}/versions must be a mapping")
+    parents = entry.get("parents") or {}
     if not isinstance(parents, dict) or not parents.keys() <= set(columns):
         raise refuse(source, f"{place}/parents must be a mapping of columns to statements")
     return TableStatements(
         name,
         key=key,
         keys=texts(entry, source, place, "keys"),
-        versions=_versions(source, place, versions) if versions else None,
         parents={column: text(parents, source, f"{place}/parents", column) for column in parents},
         **{each: text(entry, source, place, each) for each in _TABLE_TEXTS},
-    )
-
-
-def _versions(source: str, place: str, entry: Mapping[str, Any]) -> Versions:
-    return Versions(
-        *(text(entry, source, f"{place}/versions", each) for each in ("changed", "keep_first", "keep_last"))
     )

@@ -127,9 +127,7 @@ def _postgresql_table(name: str) -> dict[str, Any]:
 
     insert = f'INSERT INTO "{name}" AS old ({both}) SELECT {both} FROM {staging} ORDER BY position'
     changes = ", ".join(f"{each} = excluded.{each}" for each in rest)
-    lags = ", ".join(f"lag({column}) OVER versions" for column in rest)
     column, target = ("above", "nodes") if name == "nodes" else ("node", "nodes")
-    keep = f"DELETE FROM {staging} WHERE position NOT IN (SELECT {{}}(position) FROM {staging} GROUP BY {key})"
     return {
         "key": KEYS[name],
         "create": POSTGRESQL_CREATE[name],
@@ -138,14 +136,6 @@ def _postgresql_table(name: str) -> dict[str, Any]:
         "upsert": f"""{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}
             WHERE {row("old")} IS DISTINCT FROM {row("excluded")}""",
         "insert": f"{insert} ON CONFLICT ({key}) DO NOTHING",
-        "versions": {
-            "changed": f"""SELECT count(*) FROM (
-                SELECT row_number() OVER versions AS version, ({", ".join(rest)}) IS DISTINCT FROM ({lags}) AS differs
-                FROM {staging} WINDOW versions AS (PARTITION BY {key} ORDER BY position)
-            ) AS each WHERE version > 1 AND differs""",
-            "keep_first": keep.format("min"),
-            "keep_last": keep.format("max"),
-        },
         "restage": f"""INSERT INTO {staging} (position, {both})
             SELECT row_number() OVER (ORDER BY ctid) - 1, {both} FROM "{name}" """,
         "staged": f"SELECT * FROM {staging} ORDER BY position",

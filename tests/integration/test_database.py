@@ -174,6 +174,31 @@ async def test_of_one_id_twice_the_last_one_wins(kind: Kind, order: tuple[str, .
     assert next(each for each in found["events"] if each["id"] == "e0") == event(0, 0, raw_text="third")
 
 
+@pytest.mark.parametrize("at_once", [1, 1000])
+async def test_of_one_id_twice_the_last_one_wins_each_night_anew(kind: Kind, at_once: int) -> None:
+    """Also where it is what the table holds already, and the first one is not."""
+    document = {**empty_export(), "sessions": [session(0, meta="A"), session(1), session(0, meta="B")]}
+    for night, loaded in ((1, 3), (2, 2), (3, 2)):
+        came = await load_into(kind, document, listed(night), at_once=at_once)
+        assert came.tables["sessions"] == TableCounts(3, loaded, 3 - loaded)
+        assert await content(kind) == in_order({**document, "sessions": document["sessions"][1:]})
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 1000])
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_version_between_two_that_refers_to_nothing_is_rejected(
+    kind: Kind, is_known: bool, at_once: int
+) -> None:
+    if is_known:
+        await load_into(kind, make_export(1, events=1), listed(1))
+    document = make_export(1, events=1)
+    document["events"] += [event(0, 77, raw_text="second"), event(0, 0, raw_text="third")]
+    loaded = await load_into(kind, document, listed(2), at_once=at_once)
+    assert loaded.places == kind.rejects() == [("events", 1, "/session_id")]
+    assert loaded.tables["events"] == TableCounts(3, 2 - is_known, int(is_known), 1)
+    assert (await content(kind))["events"] == document["events"][2:]
+
+
 @pytest.mark.parametrize("value", ["\ud800", "half \udfff of it"])
 @pytest.mark.parametrize("place", [0, 2, 4])
 async def test_what_is_no_unicode_is_rejected_alone(kind: Kind, value: str, place: int) -> None:
