@@ -123,9 +123,13 @@ def read_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     return _checked(Settings(**_typed(values), container_variable=names["container_url"]))
 
 
-def variable_names() -> list[str]:
-    """The environment variables that are read where no file of the operator's names others."""
-    return list(_own_yaml()["environment"].values())
+def variable_names(config: Path | None = None) -> list[str]:
+    """The environment variables that are read, by their names in `config` where that names others."""
+    names = _own_yaml()["environment"]
+    if config is not None:
+        own = _read_yaml(_text_of(config), str(config))
+        names |= _mapping(own.get("environment") or {}, config, "environment")
+    return list(names.values())
 
 
 def _own_yaml() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aetl.cli.job import choose_command, commands_of, common_options, create_for_unix
 from aetl.cli.process import say
 from aetl.errors import ConfigurationError, SchedulingError
 from aetl.logs import redact
@@ -24,9 +25,13 @@ _SYSTEM_VARIABLES = r"SYSTEM\CurrentControlSet\Control\Session Manager\Environme
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-@click.group()
-def schedule() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def schedule(ctx: click.Context) -> int:
     """Have the system start aetl by the clock."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+    return 0
 
 
 def _interval(ctx: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
@@ -50,14 +55,18 @@ def _time_of_day(ctx: click.Context, parameter: click.Parameter, value: str | No
 @schedule.command()
 @click.option("--every", metavar="5m|2h|1d", callback=_interval, help="The interval.  [default: 5m]")
 @click.option("--daily", metavar="HH:MM", callback=_time_of_day, help="Once a day instead, by the local clock.")
-@click.option("--command", type=click.Choice(["run", "load"]), default="run", show_default=True, help="What to start.")
+@click.option(
+    "--command",
+    type=click.Choice(["run", "load"]),
+    help="What to start.  [default: run, but none where the container holds real exports]",
+)
 @click.option(
     "--working-dir",
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     default=".",
     help="The job's folder: where its files are.  [default: this one]",
 )
-@click.option("--user", default="SYSTEM", show_default=True, help="The account that it runs as.")
+@click.option("--user", help="The account that it runs as.  [default: SYSTEM on Windows, else this one]")
 @click.option("--dry-run", is_flag=True, help="Print what would be registered; change nothing.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -65,13 +74,13 @@ def create(
     ctx: click.Context,
     every: timedelta | None,
     daily: time | None,
-    command: str,
+    command: str | None,
     working_dir: Path,
-    user: str,
+    user: str | None,
     dry_run: bool,
     options: tuple[str, ...],
 ) -> int:
-    """Register the task with Task Scheduler, in the place of an older one.
+    """Register the task with Task Scheduler, in the place of an older one; elsewhere print it for cron and systemd.
 
     OPTIONS are those of the command that it starts; they stand after --.
     """
@@ -79,18 +88,15 @@ def create(
 
     if every is not None and daily is not None:
         raise click.UsageError("--every and --daily exclude each other")
-    _check_options(ctx, command, options)
+    _refuse_secrets(options)
+    chosen = choose_command(ctx, command, options, working_dir)
+    commands_of(ctx)[chosen].make_context(f"aetl {chosen}", list(options))  # else it would fail by night
     when = daily or (timedelta(minutes=5) if every is None else every)
-    job = Job(_program(), (command, *options), working_dir, when)
-    if not _IS_WINDOWS:
-        if not dry_run:
-            raise ConfigurationError(
-                "Task Scheduler is there on Windows only",
-                hint="Here cron or systemd can start aetl: add --dry-run to get a crontab line and a systemd timer.",
-            )
-        _print_for_unix(job)
-        return 0
-    _create_task(job, user, dry_run=dry_run)
+    job = Job(_program(), (chosen, *options), working_dir, when)
+    if _IS_WINDOWS:
+        _create_task(job, user or "SYSTEM", dry_run=dry_run)
+    else:
+        create_for_unix(job, user, common_options(ctx, options), dry_run=dry_run)
     return 0
 
 
@@ -134,16 +140,12 @@ def status(as_json: bool) -> int:
     return int(not found.is_registered)
 
 
-def _check_options(ctx: click.Context, command: str, options: tuple[str, ...]) -> None:
-    """Whether the command takes the options: else the task would fail by night, with nobody there to see it."""
+def _refuse_secrets(options: tuple[str, ...]) -> None:
     if any(redact(text) != text for text in (*options, " ".join(options))):
         raise ConfigurationError(
             "a task's options may hold no SAS and no other secret: whoever may list the tasks can read them",
             hint="Put it into the environment; on Windows, into a system variable.",
         )
-    group = ctx.find_root().command
-    assert isinstance(group, click.Group)
-    group.commands[command].make_context(f"aetl {command}", list(options))
 
 
 def _program() -> Path:
@@ -182,17 +184,6 @@ def _unseen_by_system() -> list[str]:
     with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, _SYSTEM_VARIABLES) as key:
         known = {winreg.EnumValue(key, place)[0].upper() for place in range(winreg.QueryInfoKey(key)[1])}
     return [name for name in variable_names() if name in os.environ and name.upper() not in known]
-
-
-def _print_for_unix(job: Job) -> None:
-    from aetl.scheduling.unix import crontab_line, systemd_units
-
-    line = crontab_line(job)
-    click.echo("# cron, for crontab -e:")
-    click.echo(line or "# it has no such interval; use systemd, or an interval that divides an hour or a day")
-    for name, unit in systemd_units(job).items():
-        click.echo(f"\n# systemd, in /etc/systemd/system/{name}:\n{unit}", nl=False)
-    click.echo("\n# then: systemctl daemon-reload && systemctl enable --now aetl.timer")
 
 
 def _in_words(job: Job) -> str:

@@ -24,7 +24,19 @@ from tests.documentation.commands import (
 from tests.documentation.pages import PAGES, SPANS, headings, section, table_rows
 
 # Those of pytest, the benchmark, sqlite3, az and pip.
-FOREIGN_OPTIONS = {"-k", "--scale", "--large", "--only", "--rounds", "-box", "--output", "--upgrade"}
+FOREIGN_OPTIONS = {
+    "-e",
+    "-k",
+    "-u",
+    "--failed",
+    "--scale",
+    "--large",
+    "--only",
+    "--rounds",
+    "-box",
+    "--output",
+    "--upgrade",
+}
 
 
 def exit_codes(kind: type[AetlError] = AetlError) -> set[int]:
