@@ -17,6 +17,41 @@ _FIRST = 4096
 thousands of members."""
 
 
+_MAGIC = b"\x1f\x8b"
+"""How gzip begins (RFC 1952, section 2.3.1), and no JSON."""
+_UPLOAD = "The file is damaged or was not written to its end: have it written and uploaded anew."
+
+
+class Unpacking:
+    """An export's bytes out of the stored ones, which are gzip if they begin so, whatever anybody says of them."""
+
+    def __init__(self) -> None:
+        self._begin = b""
+        self._gunzip: Gunzip | None = None
+        self._is_known = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The export's bytes in the next stored ones; raises ExportMalformed where gzip is damaged."""
+        if not self._is_known:
+            chunk = self._begin + chunk
+            if len(chunk) < len(_MAGIC):
+                self._begin = chunk
+                return
+            self._is_known = True
+            self._gunzip = Gunzip() if chunk.startswith(_MAGIC) else None
+        if self._gunzip is None:
+            yield chunk
+        else:
+            yield from self._gunzip.feed(chunk)
+
+    def close(self) -> Iterator[bytes]:
+        """The last bytes; raises ExportMalformed where gzip ends too early."""
+        if self._gunzip is not None:
+            yield from self._gunzip.close()
+        elif not self._is_known and self._begin:
+            yield self._begin
+
+
 class Gunzip:
     """Decompresses one export, in pieces of bounded size whatever the compression ratio.
 
@@ -49,10 +84,12 @@ class Gunzip:
                 if self._begin:
                     raise ExportMalformed(
                         f"there is something else behind byte {self._begin} as stored, where a gzip member ends"
-                        f" ({error})"
+                        f" ({_reason(error)})",
+                        hint=_UPLOAD,
                     ) from error
                 raise ExportMalformed(
-                    f"it is not gzip, or damaged, somewhere behind byte {self._read} as stored ({error})"
+                    f"its gzip is damaged, somewhere behind byte {self._read} as stored ({_reason(error)})",
+                    hint=_UPLOAD,
                 ) from error
             if piece:
                 yield piece
@@ -68,7 +105,17 @@ class Gunzip:
                 yield piece
             if not self._member.eof:
                 other = f", or something else is behind byte {self._begin}" if self._begin else ""
-                raise ExportMalformed(f"the gzip stream ends too early, after {self._read} bytes as stored{other}")
+                raise ExportMalformed(
+                    f"the gzip stream ends too early, after {self._read} bytes as stored{other}", hint=_UPLOAD
+                )
+
+
+def _reason(error: zlib.error) -> str:
+    """What zlib found, in words: it says "Error -3 while decompressing data: incorrect data check"."""
+    found = str(error).rpartition(": ")[2]
+    return {"incorrect data check": "its checksum is wrong", "incorrect length check": "its length is wrong"}.get(
+        found, found
+    )
 
 
 def _end_of_zeros(chunk: bytes, at: int) -> int:

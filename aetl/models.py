@@ -31,7 +31,6 @@ class Export:
     etag: str
     size: int
     created: datetime
-    gzip: bool = False
     obstacle: Obstacle | None = None
     is_simulated: bool = False
 

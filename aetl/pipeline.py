@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from aetl.compression import Gunzip, Gzip
+from aetl.compression import Gzip, Unpacking
 from aetl.config import Settings
 from aetl.container import CHUNK, PREFIX, SIMULATED, Container, open_container
 from aetl.contract import Contract
@@ -292,17 +292,14 @@ async def load_one(tally: Tally, container: Container, contract: Contract, datab
 
 @log_this(of=lambda container, tally: tally.export.name)
 async def read(container: Container, tally: Tally) -> AsyncGenerator[bytes, None]:
-    """The bytes of an export, decompressed."""
-    gunzip = Gunzip() if tally.export.gzip else None
+    """The bytes of an export, decompressed where they are gzip."""
+    unpacking = Unpacking()
     async with aclosing(container.read(tally.export)) as chunks:
         async for chunk in chunks:
             tally.advance(len(chunk))
-            if gunzip is None:
-                yield chunk
-                continue
-            for piece in gunzip.feed(chunk):
+            for piece in unpacking.feed(chunk):
                 yield piece
-    for piece in gunzip.close() if gunzip else ():
+    for piece in unpacking.close():
         yield piece
 
 

@@ -77,11 +77,6 @@ def is_export(name: str) -> bool:
     return _EXPORT.fullmatch(name) is not None and name.isprintable()
 
 
-def is_gzip(name: str, content_encoding: str | None = None) -> bool:
-    """Whether an export is compressed, by its name or by its content encoding."""
-    return name.endswith(".gz") or (content_encoding or "").strip().lower() in ("gzip", "x-gzip")
-
-
 async def first_real_export(container: Container) -> str | None:
     """The name of an export that no simulation wrote, or None."""
     async with aclosing(container.pages()) as pages:

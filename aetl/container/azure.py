@@ -19,7 +19,7 @@ from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import ContainerClient
 
 from aetl.config import Settings
-from aetl.container import CHUNK, NAMES, PREFIX, SIMULATED_METADATA, is_export, is_gzip, is_simulated, look_over
+from aetl.container import CHUNK, NAMES, PREFIX, SIMULATED_METADATA, is_export, is_simulated, look_over
 from aetl.container.azure_codes import CODES
 from aetl.container.azure_errors import azure_errors
 from aetl.container.azure_retry import Retry
@@ -140,7 +140,7 @@ class Azure:
             await asyncio.gather(*ahead, return_exceptions=True)
 
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
-        content = ContentSettings(content_type="application/gzip" if is_gzip(name) else "application/json")
+        content = ContentSettings(content_type="application/gzip" if name.endswith(".gz") else "application/json")
         metadata = {SIMULATED_METADATA: "true"} if is_simulated(name) else None
         with azure_errors(f"{name} in {self._what}", self._settings, "write"):
             await self._create_if_missing()
@@ -269,13 +269,11 @@ def _export(blob: BlobProperties) -> Export:
         obstacle = _ARCHIVED
     times: list[datetime | None] = [blob.creation_time, blob.last_modified]
     created = next(filter(None, times), _UNKNOWN)
-    encoding = blob.content_settings.content_encoding
     return Export(
         blob.name,
         (blob.etag or "").strip('"'),
         blob.size or 0,
         created,
-        is_gzip(blob.name, encoding),
         obstacle,
         is_simulated(blob.name, blob.metadata),
     )

@@ -13,7 +13,7 @@ from aetl.errors import ContainerUnreachable
 SLOWEST = 1_000
 """Bytes a second, over the seconds that a server may be silent; a modem of 1998 brings each of two ranges more."""
 LONGEST_PAGE = 64 * 2**20
-"""Bytes of one page of a listing: ten times what 5,000 blobs with the longest names come to."""
+"""Bytes of one page of a listing: more than 5,000 blobs with the longest names and the most metadata come to."""
 SECONDS_TO_CONNECT = 20
 _HINT = "Check the address, and whether this network wants a login or a proxy before it lets anything through."
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from aetl.config import Settings, path_of
-from aetl.container import CHUNK, NAMES, is_export, is_gzip, is_simulated, look_over
+from aetl.container import CHUNK, NAMES, is_export, is_simulated, look_over
 from aetl.errors import (
     ContainerAccessDenied,
     ContainerError,
@@ -207,14 +207,14 @@ def _sync(file: BinaryIO) -> None:
 
 def _export(name: str, found: os.stat_result) -> Export:
     etag = f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
-    gz, simulated = is_gzip(name), is_simulated(name)
+    simulated = is_simulated(name)
     try:
         # Not fromtimestamp: on Windows it takes none before 1970.
         created = _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
     except OverflowError:
         # If it were loaded as the newest, no later export could change a record of it.
-        return Export(name, etag, found.st_size, _EPOCH, gz, _TOUCH, simulated)
-    return Export(name, etag, found.st_size, created, gz, is_simulated=simulated)
+        return Export(name, etag, found.st_size, _EPOCH, _TOUCH, simulated)
+    return Export(name, etag, found.st_size, created, is_simulated=simulated)
 
 
 def _move(partial: Path, target: Path) -> None:

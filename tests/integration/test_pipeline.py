@@ -98,13 +98,27 @@ async def test_what_is_new_is_loaded_once_and_oldest_first(place: Place, kind: K
     assert await load(place.settings) == []
 
 
-async def test_a_gzip_content_encoding_is_enough(azure_container: AzureContainer, kind: Kind) -> None:
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+async def test_gzip_is_told_by_its_bytes_whatever_the_name_says(
+    place: Place, kind: Kind, suffix: str, is_packed: bool
+) -> None:
+    place.put(1, encode(make_export(), compress=is_packed), suffix)
+    assert [report.status for report in await load(place.settings)] == ["loaded"]
+    assert await content(kind) == in_order(make_export())
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_a_content_encoding_changes_nothing(
+    azure_container: AzureContainer, kind: Kind, encoding: str, is_packed: bool
+) -> None:
     from azure.storage.blob import ContentSettings
 
-    compressed = encode(make_export(), compress=True)
-    azure_container.upload(blob_name(1), compressed, content_settings=ContentSettings(content_encoding="gzip"))
+    stored = encode(make_export(), compress=is_packed)
+    azure_container.upload(blob_name(1), stored, content_settings=ContentSettings(content_encoding=encoding))
     (report,) = await load(Settings(container=azure_container.url_with_sas("rl"), database=kind.url))
-    assert (report.status, report.bytes) == ("loaded", len(compressed))
+    assert (report.status, report.bytes) == ("loaded", len(stored))
     assert await content(kind) == in_order(make_export())
 
 
@@ -188,7 +202,7 @@ async def test_more_rejects_than_allowed_roll_the_export_back(
         (b"", "", "empty"),
         (b"[]", "", "one JSON object"),
         (encode(make_export())[:-9], "", "ends"),
-        (b"plain", ".gz", "gzip"),
+        (b"plain", ".gz", "one JSON object"),
         (encode(make_export(), compress=True)[:-9], ".gz", "ends too early"),
         (b'{"sessions": [], "events": []}', "", "lacks the table event_parents"),
         (encode(BROKEN), "", "'yesterday' is not an ISO 8601 date-time"),

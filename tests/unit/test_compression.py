@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aetl import compression
-from aetl.compression import Gunzip, Gzip
+from aetl.compression import Gunzip, Gzip, Unpacking
 from aetl.errors import ExportMalformed
 
 
@@ -92,13 +92,22 @@ def test_nothing_is_no_gzip() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b'{"sessions": []}', "is not gzip, or damaged"),
-        (CONTENT[:-5] + b"\0" + CONTENT[-4:], "is not gzip, or damaged"),
+        (b'{"sessions": []}', "gzip is damaged.*incorrect header check"),
+        (CONTENT[:-5] + b"\0" + CONTENT[-4:], "its checksum is wrong"),
         (CONTENT + b"{}", f"something else behind byte {len(CONTENT)} as stored, where a gzip member ends"),
         (CONTENT + bytes(5) + b"{}", f"something else behind byte {len(CONTENT) + 5} as stored"),
     ],
     ids=["plain", "wrong checksum", "more behind", "more behind zeros"],
 )
 def test_what_is_no_gzip_is_told(data: bytes, reason: str, size: int) -> None:
-    with pytest.raises(ExportMalformed, match=reason):
+    with pytest.raises(ExportMalformed, match=reason) as caught:
         unzip(data, size)
+    assert "contract" not in caught.value.line
+
+
+@given(content=st.binary(max_size=300), size=st.integers(1, 400), is_packed=st.booleans())
+def test_the_first_bytes_tell_whether_it_is_packed(content: bytes, size: int, is_packed: bool) -> None:
+    assume(is_packed or not content.startswith(b"\x1f\x8b"))
+    stored, unpacking = gzip.compress(content) if is_packed else content, Unpacking()
+    pieces = [out for start in range(0, len(stored), size) for out in unpacking.feed(stored[start : start + size])]
+    assert b"".join([*pieces, *unpacking.close()]) == content

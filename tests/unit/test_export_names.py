@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aetl.container import is_export, is_gzip
+from aetl.container import is_export
 
 NAME = "backup_20250301T020000.json"
 
@@ -34,19 +34,3 @@ NAME = "backup_20250301T020000.json"
 )
 def test_an_export_is_known_by_its_name(name: str, verdict: bool) -> None:
     assert is_export(name) is verdict
-
-
-@pytest.mark.parametrize(
-    ("name", "encoding", "verdict"),
-    [
-        (NAME, None, False),
-        (NAME, "", False),
-        (NAME, "identity", False),
-        (NAME, " GZip ", True),
-        (NAME, "x-gzip", True),
-        (f"{NAME}.gz", None, True),
-        (f"{NAME}.gz", "gzip", True),
-    ],
-)
-def test_gzip_is_known_by_name_or_by_encoding(name: str, encoding: str | None, verdict: bool) -> None:
-    assert is_gzip(name, encoding) is verdict
