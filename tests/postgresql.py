@@ -19,6 +19,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from tests.servers import ServerUnavailable
+
 ELSEWHERE = "AETL_TEST_POSTGRESQL"
 """A variable with the folder of another version's initdb, pg_ctl and psql."""
 SECONDS = 60
@@ -130,17 +132,27 @@ def running(
             user = pwd.getpwnam("nobody").pw_uid
             os.chown(data, user, -1)
         server = PostgreSQLServer(data, _free_port(), programs, user)
-        server.initialize(settings)
+        with _told():
+            server.initialize(settings)
         for file, content in files.items():
             (data / file).touch(mode=0o600)
             (data / file).write_bytes(content)
             if user is not None:
                 os.chown(data / file, user, -1)
-        server.start()
+        with _told():
+            server.start()
         try:
             yield server
         finally:
             server.stop("immediate")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
+        raise ServerUnavailable(f"PostgreSQL, which the tests need, did not start: {error}") from error
 
 
 def _programs(folder: Path) -> Path:
