@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,6 +105,16 @@ class Table:
             tuple([bool(value) if place in places and isinstance(value, int) else value for place, value in each])
             for each in map(enumerate, rows)
         ]
+
+    @cached_property
+    def _lets_other_keys_pass(self) -> bool:
+        return self.schema.get("additionalProperties", True) is not False
+
+    def unknown(self, records: Sequence[Mapping[str, Any]]) -> Set[str]:
+        """The keys of some good records for which there is no column: they are not in a row."""
+        if not self._lets_other_keys_pass:
+            return frozenset()
+        return set().union(*records).difference(self.columns)
 
     @cached_property
     def judge(self) -> jsonschema_rs.Draft7Validator:
@@ -221,19 +231,23 @@ class Contract:
         records = batch.records
         try:
             if batch.is_unicode and (table.glance.is_valid(records) or table.judge.is_valid(records)):
-                return CheckedBatch(table.name, len(records), list(map(table.row, records)), _positions(batch))
+                rows = list(map(table.row, records))
+                return CheckedBatch(table.name, len(records), rows, _positions(batch), (), table.unknown(records))
         except (ValueError, OverflowError, RecursionError):
             pass  # a value that the fast validator cannot even look at, such as a lone surrogate
-        rows: list[Row] = []
+        rows = []
+        good: list[Any] = []
         positions: list[int] = []
         rejects: list[Reject] = []
         for position, record in zip(_positions(batch), records, strict=True):
             if fault := _fault(table, record):
-                rejects.append(Reject(table.name, position, *fault, record=json.dumps(record)))
+                pointer, reason, kind = fault
+                rejects.append(Reject(table.name, position, pointer, reason, json.dumps(record), kind))
             else:
                 rows.append(table.row(record))
                 positions.append(position)
-        return CheckedBatch(table.name, len(records), rows, positions, rejects)
+                good.append(record)
+        return CheckedBatch(table.name, len(records), rows, positions, rejects, table.unknown(good))
 
     def encode(self, table: str, rows: Sequence[Row]) -> bytes:
         """The records that `rows` were made from, as JSON objects with commas between them: the reverse of `check`."""
@@ -244,8 +258,8 @@ def _positions(batch: Batch) -> range:
     return range(batch.first, batch.first + len(batch.records))
 
 
-def _fault(table: Table, record: object) -> tuple[str, str] | None:
-    """JSON pointer and reason of the first thing wrong with a record, or None."""
+def _fault(table: Table, record: object) -> tuple[str, str, str] | None:
+    """JSON pointer, reason and kind of the first thing wrong with a record, or None."""
     from jsonschema.exceptions import best_match
 
     try:
@@ -254,11 +268,12 @@ def _fault(table: Table, record: object) -> tuple[str, str] | None:
         is_good = False
     # The same verdict whatever stands beside a record: where all of a batch is good, nobody asks for an explanation.
     if not is_good and (error := best_match(table.explain.iter_errors(record))) is not None:
-        return _pointer(error.absolute_path), _reason(error)
+        kind = "" if error.validator in _NAMING else str(error.validator)
+        return _pointer(error.absolute_path), _reason(error), kind
     assert isinstance(record, dict)  # Contract requires "type": "object" of every record
     for name, value in record.items():
         if not _is_unicode(name) or (isinstance(value, str) and not _is_unicode(value)):
-            return _pointer([name]), "holds half of a surrogate pair, which is no Unicode text"
+            return _pointer([name]), "holds half of a surrogate pair, which is no Unicode text", ""
     if is_good:
         return None
     try:
@@ -266,9 +281,11 @@ def _fault(table: Table, record: object) -> tuple[str, str] | None:
             path = list(rest.instance_path)[1:]
             value = record.get(path[0]) if len(path) == 1 else None
             beyond = isinstance(value, int | float) and not -(2**63) <= value < 2**63
-            return _pointer(path), f"{_short(str(value))} is beyond 64 bits" if beyond else _short(rest.message)
+            if beyond:
+                return _pointer(path), f"{_short(str(value))} is beyond 64 bits", "beyond 64 bits"
+            return _pointer(path), _short(rest.message), ""
     except (ValueError, OverflowError, RecursionError) as error:
-        return "", _short(str(error))
+        return "", _short(str(error)), ""
     return None
 
 
@@ -278,6 +295,10 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+_NAMING = ("additionalProperties", "dependencies", "required")
+"""Keywords whose reason names a key, and not a value: another key is another kind of fault."""
 
 
 def _reason(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -71,7 +71,8 @@ class Batch:
 class Reject:
     """A record that breaks the contract: where it stood, the JSON pointer within it, the reason, and the whole of it.
 
-    `record` is JSON text.
+    `record` is JSON text. `kind` tells one kind of fault at a pointer from another, where the reason, which quotes a
+    value, is another one each time.
     """
 
     table: str
@@ -79,16 +80,30 @@ class Reject:
     pointer: str
     reason: str
     record: str
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.table}[{self.position}]{self.pointer}: {self.reason}"
+
+
+REFERS_TO_NOTHING = "refers to nothing"
+"""The kind of a reject that may follow from another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of fault in an export: how often it was met, and the first such reject, without its record."""
+
+    count: int
+    first: Reject
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedBatch:
     """A batch that the contract has judged: `read` records became rows for the database, or rejects.
 
-    `positions` says for each row where its record stood in the table's array.
+    `positions` says for each row where its record stood in the table's array; `unknown` are the keys for which the
+    contract has no column, and which it lets pass.
     """
 
     table: str
@@ -96,6 +111,7 @@ class CheckedBatch:
     rows: Sequence[Row]
     positions: Sequence[int]
     rejects: Sequence[Reject] = ()
+    unknown: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +149,9 @@ class LoadReport:
     """One export's row in the ledger: `status` says whether it is in; `error` and `exit_code` why it is not.
 
     `bytes` are those read from the container, `seconds` the load's whole time. `pending` only occurs in a dry run.
+    `skipped` are the export's keys that are no tables of the contract, `unknown_keys` a table's keys that are none of
+    its columns: what they held is not in the database. `faults` say what is wrong with the rejects; the ledger keeps
+    these themselves instead.
     """
 
     blob: str
@@ -145,11 +164,19 @@ class LoadReport:
     finished_at: datetime | None = None
     error: str | None = None
     exit_code: int = 0
+    skipped: Sequence[str] = ()
+    unknown_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    faults: Sequence[Fault] = ()
 
     @property
     def rejected(self) -> int:
         """The number of rejects over all tables."""
         return sum(counts.rejected for counts in self.tables.values())
+
+    @property
+    def is_all_rejected(self) -> bool:
+        """Whether there were records and not one is in: that is no success, however many rejects were allowed."""
+        return self.status == "loaded" and self.rejected == sum(counts.read for counts in self.tables.values()) > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from aetl.errors import (
     ExportChanged,
     UnexpectedFailure,
 )
+from aetl.faults import warnings
 from aetl.hashing import TableHash, digest_of_all
 from aetl.logs import log_this, redact, traceback_once
 from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, State
@@ -238,6 +239,8 @@ async def load_all(
                 raise
             report = replace(report, load_id=load_id)
         progress.end(report)
+        for line in warnings(report):
+            _LOG.warning("%s: %s", report.blob, line)
         reports.append(report)
     return reports
 
@@ -278,13 +281,15 @@ async def load_one(tally: Tally, container: Container, contract: Contract, datab
     async with database.load(tally.export) as load:
         async with (
             aclosing(read(container, tally)) as chunks,
-            aclosing(cut(chunks, contract)) as batches,
+            aclosing(cut(chunks, contract, tally)) as batches,
             aclosing(check(batches, contract)) as checked_batches,
         ):
             async for batch in checked_batches:
+                tally.look_for_unknown_keys(batch)
                 tally.add(await load.write(batch), batch.rejects)
         for outcome in await load.settle():
             tally.add(outcome, ())
+        tally.judge()
         report = replace(tally.report("loaded"), load_id=load.load_id)
         await load.finish(report)
     return report
@@ -304,16 +309,17 @@ async def read(container: Container, tally: Tally) -> AsyncGenerator[bytes, None
 
 
 @log_this
-async def cut(chunks: AsyncIterator[bytes], contract: Contract) -> AsyncGenerator[Batch, None]:
+async def cut(chunks: AsyncIterator[bytes], contract: Contract, tally: Tally) -> AsyncGenerator[Batch, None]:
     """The batches that lie in the bytes of an export."""
     records = Records(contract.tables, required=contract.required)
-    async for chunk in chunks:
-        for batch in records.feed(chunk):
+    try:
+        async for chunk in chunks:
+            for batch in records.feed(chunk):
+                yield batch
+        for batch in records.close():
             yield batch
-    for batch in records.close():
-        yield batch
-    for name in records.skipped:
-        _LOG.warning("%r was skipped: the contract knows no such table", name)
+    finally:
+        tally.skipped = records.skipped
 
 
 @log_this

@@ -6,13 +6,19 @@ import time
 from collections.abc import Iterable, Sequence
 
 from aetl.errors import AetlError, RejectsExceeded
+from aetl.faults import Faults, in_words
 from aetl.logs import redact
-from aetl.models import Export, LoadReport, Outcome, Reject, Status, TableCounts
+from aetl.models import CheckedBatch, Export, LoadReport, Outcome, Reject, Status, TableCounts
 from aetl.progress import Progress
 
 _KEPT = 100
 _KEPT_CHARACTERS = 2**24
-"""Of a failed export so many rejects are told, and no more of their records in all: a record may be large."""
+"""Of a failed export so many rejects are kept, and no more of their records in all: a record may be large."""
+_READ_ON = 1000
+"""An export with no more rejects than this is read to its end, to say all that is wrong with it. Each takes a while to
+explain, and many more would mean the same."""
+_MOST_UNKNOWN = 100
+"""So many unknown keys of a table are told: each record may have its own."""
 
 
 class Tally:
@@ -28,6 +34,9 @@ class Tally:
         """Starts to count."""
         self.export = export
         self.first_rejects: list[Reject] = []
+        self.faults = Faults()
+        self.skipped: Sequence[str] = ()
+        self._unknown: dict[str, dict[str, None]] = {}
         self._tables = dict.fromkeys(self._names, TableCounts())
         self._characters = 0
         self._bytes = 0
@@ -40,18 +49,41 @@ class Tally:
         self._bytes += size
         self._progress.advance(size, 0)
 
+    def look_for_unknown_keys(self, batch: CheckedBatch) -> None:
+        """Takes down the keys of some records that the contract lets pass without a column for them."""
+        for key in sorted(batch.unknown):
+            known = self._unknown.setdefault(batch.table, {})
+            if len(known) < _MOST_UNKNOWN:
+                known[key] = None
+
     def add(self, outcome: Outcome, rejects: Sequence[Reject]) -> None:
-        """Counts what became of some records; raises RejectsExceeded with the first one where there are too many."""
+        """Counts what became of some records; raises RejectsExceeded where there is no use in reading on."""
         self._tables[outcome.table] = self._tables[outcome.table] + outcome.counts
         self._progress.advance(0, outcome.counts.read)
         if outcome.counts.rejected == 0:
             return
         self._rejected += outcome.counts.rejected
         found = [*rejects, *outcome.rejects]
+        self.faults.add(found)
         self._keep(found)
-        if self._max_rejects is not None and self._rejected > self._max_rejects:
-            allowed = f"more than {self._max_rejects} rejects, the first " if self._max_rejects else ""
-            raise RejectsExceeded(f"{allowed}{self.first_rejects[0]}")
+        if self._is_exceeded and self._rejected > _READ_ON:
+            raise self._exceeded(", and the export was not read to its end")
+
+    def judge(self) -> None:
+        """Raises RejectsExceeded where the export, now that it is read, has more rejects than it may have."""
+        if self._is_exceeded:
+            raise self._exceeded("")
+
+    @property
+    def _is_exceeded(self) -> bool:
+        return self._max_rejects is not None and self._rejected > self._max_rejects
+
+    def _exceeded(self, ending: str) -> RejectsExceeded:
+        faults = self.faults.in_order()
+        if self._rejected == 1:
+            return RejectsExceeded(str(faults[0].first))
+        allowed = f", more than {self._max_rejects:,}" if self._max_rejects else ""
+        return RejectsExceeded(f"{self._rejected:,} rejects{allowed}: {in_words(faults)}{ending}")
 
     def _keep(self, rejects: Sequence[Reject]) -> None:
         for reject in rejects[: _KEPT - len(self.first_rejects)]:
@@ -72,4 +104,7 @@ class Tally:
             tables=self._tables if error is None else {},
             error=None if error is None else redact(error.line),
             exit_code=0 if error is None else error.exit_code,
+            skipped=self.skipped,
+            unknown_keys={table: tuple(keys) for table, keys in self._unknown.items()},
+            faults=self.faults.in_order(),
         )

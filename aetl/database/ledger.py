@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,9 +29,18 @@ def finished(load_id: int, report: LoadReport) -> dict[str, Any]:
         "finished_at": _sortable(datetime.now(UTC)),
         "seconds": report.seconds,
         "bytes": report.bytes,
-        "tables": json.dumps({name: asdict(counts) for name, counts in report.tables.items()}),
+        "tables": json.dumps(_tables(report)),
         "error": None if report.error is None else _storable(report.error),
     }
+
+
+def _tables(report: LoadReport) -> dict[str, dict[str, Any]]:
+    """What became of each table of the export: counts, keys that were left out, or that all of it was skipped."""
+    tables: dict[str, dict[str, Any]] = {name: {"skipped": True} for name in report.skipped}
+    tables |= {name: asdict(counts) for name, counts in report.tables.items()}
+    for name, keys in report.unknown_keys.items():
+        tables.setdefault(name, {})["unknown_keys"] = list(keys)
+    return tables
 
 
 def rejected(load_id: int, reject: Reject) -> dict[str, Any]:
@@ -48,7 +57,8 @@ def rejected(load_id: int, reject: Reject) -> dict[str, Any]:
 
 def report(row: Iterable[Any]) -> LoadReport:
     """What a row of the statement `history` says."""
-    load_id, blob, etag, status, finished_at, seconds, size, tables, error = row
+    load_id, blob, etag, status, finished_at, seconds, size, text, error = row
+    tables = json.loads(text or "{}")
     return LoadReport(
         blob,
         etag,
@@ -56,9 +66,15 @@ def report(row: Iterable[Any]) -> LoadReport:
         load_id,
         size or 0,
         seconds or 0.0,
-        {name: TableCounts(**counts) for name, counts in json.loads(tables or "{}").items()},
+        {
+            name: TableCounts(**{each.name: entry[each.name] for each in fields(TableCounts)})
+            for name, entry in tables.items()
+            if "read" in entry
+        },
         datetime.fromisoformat(finished_at) if finished_at else None,
         error,
+        skipped=tuple(name for name, entry in tables.items() if "skipped" in entry),
+        unknown_keys={name: tuple(entry["unknown_keys"]) for name, entry in tables.items() if "unknown_keys" in entry},
     )
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from aetl.models import Reject, Row
+from aetl.models import REFERS_TO_NOTHING, Reject, Row
 
 _MOST_SHOWN = 200
 
 NO_UNICODE = "holds half of a surrogate pair, which is no Unicode text"
 
 
-def reject_row(table: str, columns: Sequence[str], row: Row, position: int, pointer: str, reason: str) -> Reject:
+def reject_row(
+    table: str, columns: Sequence[str], row: Row, position: int, pointer: str, reason: str, kind: str = ""
+) -> Reject:
     """A reject of a record that had become a row already."""
-    return Reject(table, position, pointer, reason, json.dumps(dict(zip(columns, row, strict=True))))
+    return Reject(table, position, pointer, reason, json.dumps(dict(zip(columns, row, strict=True))), kind)
 
 
 def reject_orphan(table: str, columns: Sequence[str], row: Row, position: int, column: str) -> Reject:
@@ -22,7 +24,7 @@ def reject_orphan(table: str, columns: Sequence[str], row: Row, position: int, c
     value = repr(row[columns.index(column)])
     if len(value) > _MOST_SHOWN:  # a reference may be many megabytes long
         value = f"{value[: _MOST_SHOWN // 2]} ... {value[-_MOST_SHOWN // 2 :]}"
-    return reject_row(table, columns, row, position, f"/{column}", f"{value} refers to no record")
+    return reject_row(table, columns, row, position, f"/{column}", f"{value} refers to no record", REFERS_TO_NOTHING)
 
 
 def pointer_to(error: UnicodeEncodeError, columns: Sequence[str], row: Row) -> str:

@@ -52,8 +52,11 @@ def test_a_hostile_export_ends_as_it_must(case: Case, database_before: Path, run
         done = run("load", "--container", "exports", "--database", database_before, "--max-rejects", most, "--json")
         lines = done.stderr.splitlines()
         *warnings, last = lines if case.says is not None and done.exit_code == 6 else [*lines, ""]
+        if done.exit_code == 3:
+            *warnings, told = warnings
+            assert told.startswith(f"aetl: warning: {blob}: {len(case.rejects):,} of ")
         assert warnings == [
-            f"aetl: warning: {name} was skipped: the contract knows no such table" for name in case.warns
+            f"aetl: warning: {blob}: {name} was skipped: the contract knows no such table" for name in case.warns
         ]
         if case.says is None or (case.rejects and most == "all"):
             assert done.exit_code == (3 if case.rejects else 0), done.stderr
@@ -68,7 +71,7 @@ def test_so_it_ends_in_a_process_of_its_own(case: Case, database_before: Path) -
     blob = write(Path("exports"), NIGHT, case.data, suffix=case.suffix)
     done = run_aetl("load", "--container", "exports", "--database", database_before, "--quiet")
     if case.says is None:
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (0, "", len(case.warns))
     else:
         assert (done.returncode, done.stdout) == (6, "")
         assert one_line(done.stderr).startswith(f"aetl: error: {blob}: {case.says}")
@@ -77,8 +80,9 @@ def test_so_it_ends_in_a_process_of_its_own(case: Case, database_before: Path) -
 
 def assert_refused(case: Case, blob: str, line: str, loads: list[dict[str, Any]], database: Path) -> None:
     assert case.says is not None
-    assert line.startswith(f"aetl: error: {blob}: {case.says}")
-    assert len(line) < 1000
+    number = f"{len(case.rejects):,} rejects: " if len(case.rejects) > 1 else ""
+    assert line.startswith(f"aetl: error: {blob}: {number}{case.says}")
+    assert len(line) < 2000
     error = line.removeprefix(f"aetl: error: {blob}: ")
     assert PLACE.search(error), "the message says no place"
     (report,) = loads

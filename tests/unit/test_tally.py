@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aetl.errors import RejectsExceeded
-from aetl.models import Outcome, Reject, TableCounts
+from aetl.models import REFERS_TO_NOTHING, Outcome, Reject, TableCounts
 from aetl.progress import LoggedProgress
 from aetl.tally import Tally
 from tests.exports import listed
@@ -18,6 +18,37 @@ def test_the_first_rejects_are_kept_and_only_so_much_of_their_records(size: int,
     tally = Tally(listed(1), ["t"], count - 1, LoggedProgress())
     rejects = [Reject("t", position, "", "is wrong", "x" * size) for position in range(count)]
     tally.add(Outcome("t", TableCounts(count - 1, rejected=count - 1)), rejects[:-1])
-    with pytest.raises(RejectsExceeded, match=r"the first t\[0\]: is wrong"):
-        tally.add(Outcome("t", TableCounts(1, rejected=1)), rejects[-1:])
+    tally.judge()
+    tally.add(Outcome("t", TableCounts(1, rejected=1)), rejects[-1:])
+    like_it = rf"^{count:,} rejects, more than {count - 1:,}: t\[0\]: is wrong \(and {count - 1:,} like it\)$"
+    with pytest.raises(RejectsExceeded, match=like_it):
+        tally.judge()
     assert tally.first_rejects == rejects[:kept]
+
+
+def test_an_export_with_many_rejects_is_not_read_to_its_end() -> None:
+    tally = Tally(listed(1), ["t"], 0, LoggedProgress())
+    rejects = [Reject("t", position, "", "is wrong", "{}") for position in range(1001)]
+    tally.add(Outcome("t", TableCounts(1000, rejected=1000)), rejects[:1000])
+    with pytest.raises(RejectsExceeded, match="not read to its end"):
+        tally.add(Outcome("t", TableCounts(1, rejected=1)), rejects[1000:])
+
+
+def test_one_of_each_kind_is_told_and_causes_before_consequences() -> None:
+    tally = Tally(listed(1), ["t", "u"], 0, LoggedProgress())
+    orphans = [
+        Reject("u", position, "/t", f"'{position}' refers to no record", "{}", REFERS_TO_NOTHING) for position in (4, 7)
+    ]
+    tally.add(Outcome("u", TableCounts(9, rejected=2), orphans), ())
+    types = [Reject("t", position, "/a", f"{position} is not of type 'string'", "{}", "type") for position in (1, 2, 3)]
+    missing = [
+        Reject("t", 5, "", "'a' is a required property", "{}"),
+        Reject("t", 6, "", "'b' is a required property", "{}"),
+    ]
+    tally.add(Outcome("t", TableCounts(9, rejected=5)), [*types, *missing])
+    with pytest.raises(RejectsExceeded) as raised:
+        tally.judge()
+    assert str(raised.value) == (
+        "7 rejects: t[1]/a: 1 is not of type 'string' (and 2 like it); t[5]: 'a' is a required property; "
+        "t[6]: 'b' is a required property; u[4]/t: '4' refers to no record (and 1 like it)"
+    )

@@ -1,0 +1,53 @@
+"""Sorts rejects by kind: an export with a thousand of them has, as a rule, three things wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from aetl.models import REFERS_TO_NOTHING, Fault, LoadReport, Reject
+
+_MOST_KINDS = 100
+"""So many kinds are told apart: every record may have a new key of its own."""
+_MOST_TOLD = 5
+
+
+class Faults:
+    """How often each kind of fault was met, and where first."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str, str], Fault] = {}
+
+    def add(self, rejects: Iterable[Reject]) -> None:
+        """Counts rejects."""
+        for reject in rejects:
+            kind = reject.table, reject.pointer, reject.kind or reject.reason
+            if (known := self._kinds.get(kind)) is not None:
+                self._kinds[kind] = replace(known, count=known.count + 1)
+            elif len(self._kinds) < _MOST_KINDS:
+                self._kinds[kind] = Fault(1, replace(reject, record=""))
+
+    def in_order(self) -> list[Fault]:
+        """One of each kind: causes before consequences, as what a refused record leaves behind refers to nothing."""
+        return sorted(self._kinds.values(), key=lambda fault: fault.first.kind == REFERS_TO_NOTHING)
+
+
+def in_words(faults: Sequence[Fault]) -> str:
+    """The first of each kind and how many there are, up to a bound, as part of a line."""
+    told = [
+        f"{fault.first}{f' (and {fault.count - 1:,} like it)' * (fault.count > 1)}" for fault in faults[:_MOST_TOLD]
+    ]
+    more = len(faults) - len(told)
+    return "; ".join([*told, *([f"and {more} more kinds of fault"] if more else [])])
+
+
+def warnings(report: LoadReport) -> list[str]:
+    """A line for whatever an export holds that is not in the database although it was loaded."""
+    lines = [f"{name!r} was skipped: the contract knows no such table" for name in report.skipped]
+    for table, keys in report.unknown_keys.items():
+        lines += [f"{table}: the key {key!r} was left out: the contract has no such column" for key in keys]
+    if report.status == "loaded" and report.rejected:
+        read = sum(counts.read for counts in report.tables.values())
+        why = in_words(report.faults) or "_aetl_rejects says why"
+        lines.append(f"{report.rejected:,} of {read:,} records were rejected: {why}")
+    return lines
