@@ -1,28 +1,36 @@
-"""What people and machines see of loads, ledger, digests and findings: tables, a progress bar, JSON."""
+"""What people and machines see of loads, ledger, digests and findings: tables (blocks where one is too wide), JSON."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from aetl.cli.process import Ending, forget_stdout, show
+from aetl.faults import warnings
 from aetl.logs import redact
 from aetl.models import DatabaseDigest, Export, Finding, LoadReport, TableCounts
-from aetl.progress import LoggedProgress, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-_PIPED_WIDTH = 160
+_PIPED_WIDTH = 80
+"""Who reads what was piped reads it in a mail or a terminal; programs take --json."""
 _MARKS = {"ok": "ok     ", "warning": "warning", "failure": "FAILURE"}
-_COLOURS = {"ok": "green", "warning": "yellow", "failure": "bold red", "loaded": "green", "failed": "bold red"}
+_COLOURS = {
+    "ok": "green",
+    "warning": "yellow",
+    "failure": "bold red",
+    "loaded": "green",
+    "failed": "bold red",
+    "rejected": "bold red",
+}
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -51,59 +59,92 @@ def report_as_json(report: LoadReport) -> dict[str, Any]:
         content["finished_at"] = report.finished_at.isoformat()
     if report.error is not None:
         content["error"] = report.error
+    if lines := warnings(report):
+        content["warnings"] = lines
     return content
 
 
 def print_reports(reports: Sequence[LoadReport]) -> None:
-    """A line per load and table."""
+    """A line per load and table, or a block per load where the lines would not fit."""
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = _table("export", "status", "table", "read", "loaded", "unchanged", "rejected", "MB", "seconds")
+    console = _console()
+    table = _table("export", "status", *_COUNTS, "MB", "seconds")
     for report in reports:
-        first = (report.blob, _coloured(report.status), f"{report.bytes / 1e6:.1f}", f"{report.seconds:.1f}")
-        for name, counts in (report.tables or {"": TableCounts()}).items():
+        first = (report.blob, _status(report), f"{report.bytes / 1e6:.1f}", f"{report.seconds:.1f}")
+        for counts in _counts(report) or [[""] * len(_COUNTS)]:
             blob, status, size, seconds = first
-            table.add_row(
-                blob, status, name, *(f"{count:,}" if name else "" for count in asdict(counts).values()), size, seconds
-            )
+            table.add_row(blob, status, *counts, size, seconds)
             first = ("", Text(), "", "")
-    _console().print(table)
+    if _fits(table, console):
+        console.print(table)
+        return
+    for report in reports:
+        _print_line(console, report.blob)
+        _print_line(console, "  ", _status(report), f"  {report.bytes / 1e6:.1f} MB in {report.seconds:.1f} s")
+        inner = _table(*_COUNTS)
+        for counts in _counts(report):
+            inner.add_row(*counts)
+        if inner.row_count:
+            console.print(Padding(inner, (0, 0, 0, 2)), width=max(_width(inner) + 2, console.width), crop=False)
+        _print_line(console)
 
 
 def print_exports(exports: Sequence[Export]) -> None:
-    """A line per export that waits."""
+    """A line per export that waits, or two where one would not fit."""
+    console = _console()
     table = _table("export not loaded yet", "created (UTC)", "MB")
     for export in exports:
         table.add_row(export.name, _moment(export.created), f"{export.size / 1e6:.1f}")
-    _console().print(table)
+    if _fits(table, console):
+        console.print(table)
+        return
+    _print_line(console, "not loaded yet:")
+    for export in exports:
+        _print_line(console, export.name)
+        _print_line(console, f"  created {_moment(export.created)} UTC, {export.size / 1e6:.1f} MB")
+    _print_line(console)
 
 
 def print_history(reports: Sequence[LoadReport]) -> None:
-    """A line per load of the ledger."""
-    table = _table("load", "finished (UTC)", "export", "status", "loaded", "unchanged", "rejected", "why not")
+    """A line per load of the ledger, or a block where one would not fit."""
+    console = _console()
+    table = _table("load", "finished (UTC)", "export", "status", "loaded", "unchanged", "rejected", "remarks")
     for report in reports:
-        counts = sum(report.tables.values(), TableCounts())
-        numbers = (counts.loaded, counts.unchanged, counts.rejected) if report.error is None else ("", "", "")
-        finished = _moment(report.finished_at) if report.finished_at else ""
-        table.add_row(
-            str(report.load_id),
-            finished,
-            report.blob,
-            _coloured(report.status),
-            *(f"{number:,}" if isinstance(number, int) else number for number in numbers),
-            report.error or "",
-        )
-    _console().print(table)
+        numbers = [f"{number:,}" for number in _sums(report)] if report.error is None else [""] * 3
+        remarks = "; ".join(_remarks(report))
+        table.add_row(str(report.load_id), _finished(report), report.blob, _status(report), *numbers, remarks)
+    if not reports or _fits(table, console):
+        console.print(table)
+        return
+    for report in reports:
+        indent = " " * (len(str(report.load_id)) + 2)
+        _print_line(console, f"{report.load_id}  {_finished(report)}  ", _status(report))
+        _print_line(console, indent + report.blob)
+        if report.error is None:
+            loaded, unchanged, rejected = _sums(report)
+            _print_line(console, f"{indent}{loaded:,} loaded, {unchanged:,} unchanged, {rejected:,} rejected")
+        for remark in _remarks(report):
+            _print_text(console, remark, indent)
+    _print_line(console)
 
 
 def print_digest(digest: DatabaseDigest) -> None:
-    """A line per table, and one for all."""
+    """A line per table and one for all, or two where one would not fit."""
+    console = _console()
+    lines = [(name, each.rows, each.sha256) for name, each in digest.tables.items()]
     table = _table("table", "rows", "SHA-256")
-    for name, each in digest.tables.items():
-        table.add_row(name, f"{each.rows:,}", each.sha256)
+    for name, rows, sha256 in lines:
+        table.add_row(name, f"{rows:,}", sha256)
     table.add_section()
     table.add_row("all", f"{digest.rows:,}", digest.sha256)
-    _console().print(table)
+    if _fits(table, console):
+        console.print(table)
+        return
+    for name, rows, sha256 in (*lines, ("all", digest.rows, digest.sha256)):
+        _print_line(console, f"{name}: {rows:,} row{'s' * (rows != 1)}")
+        _print_line(console, f"  {sha256}")
 
 
 def print_finding(finding: Finding) -> None:
@@ -117,76 +158,9 @@ def print_finding(finding: Finding) -> None:
     _console().print(line, soft_wrap=True)
 
 
-@contextmanager
-def shown_progress(*, quiet: bool) -> Iterator[Progress]:
-    """A progress bar on a terminal, else a log line now and then."""
-    if quiet or not _is_terminal(sys.stderr):
-        yield LoggedProgress()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TextColumn("{task.fields[rows]:,} records"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield _Bar(bars)
-
-
-class _Bar:
-    """A load's progress as a bar of rich's."""
-
-    def __init__(self, bars: Any) -> None:
-        self._bars = bars
-        self._task: Any = None
-
-    def begin(self, export: Export) -> None:
-        self._clear()
-        self._rows = 0
-        self._task = self._bars.add_task(export.name, total=export.size, rows=0)
-
-    def advance(self, size: int, rows: int) -> None:
-        self._rows += rows
-        self._bars.update(self._task, advance=size, rows=self._rows)
-
-    def end(self, report: LoadReport) -> None:
-        self._clear()
-
-    def pass_over(self, count: int, example: str) -> None:
-        pass
-
-    def _clear(self) -> None:
-        if self._task is not None:
-            self._bars.remove_task(self._task)
-            self._task = None
-
-
-class RememberingProgress:
-    """Tells another listener, and keeps the reports: an interrupted load gives none back."""
-
-    def __init__(self, listener: Progress) -> None:
-        self.reports: list[LoadReport] = []
-        self.passed_over = 0
-        self.example = ""
-        self._listener = listener
-        self.begin, self.advance = listener.begin, listener.advance
-
-    def end(self, report: LoadReport) -> None:
-        self.reports.append(report)
-        self._listener.end(report)
-
-    def pass_over(self, count: int, example: str) -> None:
-        self.passed_over, self.example = count, example
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()  # pythonw has no streams
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody watches; pythonw has no streams."""
+    return stream is not None and stream.isatty()
 
 
 def _console() -> Console:
@@ -198,7 +172,7 @@ def _console() -> Console:
             forget_stdout()
 
     # What is shown comes from exports and files, and a name such as [red].json is no markup.
-    width = None if _is_terminal(sys.stdout) else _PIPED_WIDTH
+    width = None if is_terminal(sys.stdout) or "COLUMNS" in os.environ else _PIPED_WIDTH
     return ForgivingConsole(width=width, markup=False, emoji=False, highlight=False)
 
 
@@ -209,13 +183,71 @@ def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         is_number = column in ("load", "rows", "read", "loaded", "unchanged", "rejected", "MB", "seconds")
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=True, overflow="crop")
     return table
 
 
-def _coloured(status: str) -> Text:
+def _width(table: Table) -> int:
+    """The columns on the screen that a table needs: rich by itself would break names and numbers over lines."""
+    from rich.cells import cell_len
     from rich.text import Text
 
+    widths = []
+    for column in table.columns:
+        cells = (cell.plain if isinstance(cell, Text) else str(cell) for cell in (column.header, *column.cells))
+        widths.append(max(map(cell_len, cells)))
+    return sum(widths) + 3 * (len(widths) - 1) + 2
+
+
+def _fits(table: Table, console: Console) -> bool:
+    return _width(table) <= console.width
+
+
+def _print_line(console: Console, *parts: str | Text) -> None:
+    """One line that is never broken by force: who takes a name from the screen gets the whole of it."""
+    from rich.text import Text
+
+    console.print(Text.assemble(*parts), soft_wrap=True)
+
+
+def _print_text(console: Console, text: str, indent: str) -> None:
+    """A sentence: on a terminal broken between words, else in one line, for grep."""
+    import textwrap
+
+    if not is_terminal(sys.stdout):
+        _print_line(console, indent + text)
+        return
+    width = max(console.width, len(indent) + 20)
+    for line in textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ):
+        _print_line(console, line)
+
+
+_COUNTS = ("table", "read", "loaded", "unchanged", "rejected")
+
+
+def _counts(report: LoadReport) -> list[list[str]]:
+    return [[name, *(f"{count:,}" for count in asdict(counts).values())] for name, counts in report.tables.items()]
+
+
+def _sums(report: LoadReport) -> tuple[int, int, int]:
+    counts = sum(report.tables.values(), TableCounts())
+    return counts.loaded, counts.unchanged, counts.rejected
+
+
+def _remarks(report: LoadReport) -> list[str]:
+    return [*([report.error] if report.error else []), *warnings(report)]
+
+
+def _finished(report: LoadReport) -> str:
+    return _moment(report.finished_at) if report.finished_at else ""
+
+
+def _status(report: LoadReport) -> Text:
+    from rich.text import Text
+
+    status = "rejected" if report.is_all_rejected else report.status
     return Text(status, _COLOURS.get(status, ""))
 
 

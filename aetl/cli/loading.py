@@ -85,11 +85,11 @@ def export(settings: Any, gzip: bool, as_json: bool, quiet: bool) -> int:
 
 def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
     """Runs a load, shows its reports, and gives the exit code: that of the first failure, or 3 with rejects."""
-    from aetl.cli import display
+    from aetl.cli import bar, display
 
     failure: BaseException | None = None
-    with display.shown_progress(quiet=quiet) as shown:
-        progress = display.RememberingProgress(shown)
+    with bar.shown_progress(quiet=quiet) as shown:
+        progress = bar.RememberingProgress(shown)
         try:
             reports = run_async(begin(progress))
         except BaseException as error:

@@ -12,6 +12,9 @@ from aetl.cli.options import AS_JSON, with_settings
 from aetl.cli.process import run_async, say, show
 from aetl.logs import redact
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""As far may the clock of the machine that loads be before that of the one that watches."""
+
 
 def _duration(ctx: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
     if value is None:
@@ -61,13 +64,25 @@ def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, q
         else:
             show("No export waits.")
         show(f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet.")
-    if max_age is not None and (found.last_success is None or datetime.now(UTC) - found.last_success > max_age):
-        if found.last_success is None:
-            say("there never was a success")
-        else:
-            say(f"the last success was at {found.last_success:%Y-%m-%d %H:%M} UTC, longer ago than --max-age allows")
+    if max_age is not None and (fault := _watch(found.last_success, max_age)):
+        say(fault)
         return 1
     return 0
+
+
+def _watch(last_success: datetime | None, max_age: timedelta) -> str | None:
+    """What is wrong with the last success."""
+    if last_success is None:
+        return "there never was a success"
+    age = datetime.now(UTC) - last_success
+    if age < -CLOCKS_DIFFER:
+        return (
+            f"the last success was at {last_success:%Y-%m-%d %H:%M} UTC, which is in the future: a clock is wrong, "
+            "here or where the load ran; set it right, and the next load counts"
+        )
+    if age > max_age:
+        return f"the last success was at {last_success:%Y-%m-%d %H:%M} UTC, longer ago than --max-age allows"
+    return None
 
 
 @click.command()

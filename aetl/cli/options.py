@@ -25,7 +25,7 @@ COMMON = (
         help="From which level on the log holds messages.  [default: INFO]",
     ),
     click.option("--log-format", type=click.Choice(["text", "json"]), help="How the log is written.  [default: text]"),
-    click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--quiet", is_flag=True, help="Say nothing but what went wrong."),
 )  # fmt: skip
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of a table.")
 
@@ -48,7 +48,7 @@ def with_settings(function: Callable[..., int]) -> Callable[..., int]:
                 say("warning: a password on the command line shows in the process list; the environment hides it")
             with (
                 set_up_logging(settings.log_file, settings.log_level, settings.log_format),
-                warnings_said(quiet=options["quiet"]),
+                warnings_said(),
             ):
                 try:
                     return function(settings, **options)

@@ -121,12 +121,11 @@ class _Warnings(logging.Handler):
 
 
 @contextmanager
-def warnings_said(*, quiet: bool) -> Iterator[None]:
-    """Shows the operator what the log warns of, unless nothing but errors is wanted."""
+def warnings_said() -> Iterator[None]:
+    """Shows the operator what the log warns of: whatever was not as it should be, so also where --quiet is given."""
     handler = _Warnings()
     logger = logging.getLogger("aetl")
-    if not quiet:
-        logger.addHandler(handler)
+    logger.addHandler(handler)
     try:
         yield
     finally:

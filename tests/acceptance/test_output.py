@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,27 +151,16 @@ def test_a_full_disk_under_stdout_is_one_line() -> None:
 
 
 @unix
-def test_a_terminal_shows_a_progress_bar(big_exports: Path) -> None:
-    ours, theirs = os.openpty()
-    with subprocess.Popen(
-        [*AETL, "load", "--container", big_exports],
-        stdout=theirs, stderr=theirs, env=environment({"TERM": "xterm-256color", "COLUMNS": "150"}),
-    ) as process:  # fmt: skip
-        os.close(theirs)
-        shown = b""
-        while part := read(ours):
-            shown += part
-    os.close(ours)
-    assert process.returncode == 0
-    text = shown.decode()
-    assert "records" in text and "MB/s" in text and "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in text
+@pytest.mark.parametrize("columns", [60, 80, 160])
+def test_a_terminal_shows_a_progress_bar_that_fits(big_exports: Path, columns: int) -> None:
+    from tests.acceptance.terminal import on_terminal
 
-
-def read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # Linux: the other end is closed
-        return b""
+    code, written = on_terminal(columns, "load", "--container", big_exports)
+    assert code == 0
+    assert "records" in written and "MB/s" in written
+    assert ("\N{BOX DRAWINGS HEAVY HORIZONTAL}" in written) is (columns == 160)
+    bars = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in written.split("\n") if "MB/s" in line]
+    assert all(re.search(r"\b\d[\d,]* records\b", line) for line in bars[1:])
 
 
 def test_without_a_terminal_there_is_none(big_exports: Path) -> None:
@@ -201,9 +190,40 @@ def test_two_processes_may_write_one_log() -> None:
     assert "before" in log and "simulate: done" in log and "after" in log
 
 
-def test_what_the_log_warns_of_is_said_on_stderr_unless_quiet() -> None:
-    write(Path("exports"), 0, make_export() | {"moods": [1]})
-    warning = "aetl: warning: 'moods' was skipped: the contract knows no such table\n"
-    for quiet, said in ((["--quiet"], ""), ([], warning)):
-        done = run_aetl("load", "--container", "exports", "--database", f"{len(quiet)}.db", *quiet)
-        assert (done.returncode, done.stderr) == (0, said)
+@pytest.mark.parametrize("option", [(), ("--quiet",), ("--json",)], ids=str)
+def test_what_is_not_in_the_database_is_a_line_each_whatever_is_shown(option: tuple[str, ...]) -> None:
+    document = make_export(50)
+    for each in document["sessions"][1:]:
+        each["started_at"] = "yesterday"
+    name = write(EXPORTS, 0, {**document, "events": [], "event_parents": [], "moods": [1], "version": 2})
+    warnings = [
+        "'moods' was skipped: the contract knows no such table",
+        "'version' was skipped: the contract knows no such table",
+        "49 of 50 records were rejected: "
+        "sessions[1]/started_at: 'yesterday' is not an ISO 8601 date-time (and 48 like it)",
+    ]
+    done = run_aetl("load", "--container", EXPORTS, "--max-rejects", "all", *option)
+    assert (done.returncode, done.stderr.splitlines()) == (3, [f"aetl: warning: {name}: {line}" for line in warnings])
+    if option == ("--json",):
+        (load,) = json.loads(done.stdout)["loads"]
+        assert load["warnings"] == warnings
+
+    (load,) = json.loads(succeed("status", "--json"))["loads"]
+    assert load["warnings"] == [*warnings[:2], "49 of 50 records were rejected: _aetl_rejects says why"]
+    said = " ".join(succeed("status").split())
+    assert all(line in said for line in load["warnings"])
+
+
+def test_keys_that_a_contract_lets_pass_are_told() -> None:
+    schema = json.loads((ROOT / "aetl/json/schema.json").read_text("utf-8"))
+    del schema["properties"]["sessions"]["items"]["additionalProperties"]
+    Path("own.json").write_text(json.dumps(schema), "utf-8")
+    document = make_export(2)
+    document["sessions"][1]["mood"] = "fine"
+    write(EXPORTS, 0, document)
+    done = run_aetl("load", "--container", EXPORTS, "--schema", "own.json", "--quiet")
+    left_out = "sessions: the key 'mood' was left out: the contract has no such column"
+    assert (done.returncode, done.stderr) == (0, f"aetl: warning: {blob_name(0)}: {left_out}\n")
+    (load,) = json.loads(succeed("status", "--json", "--schema", "own.json"))["loads"]
+    assert load["warnings"] == [left_out]
+    assert load["tables"]["sessions"] == {"read": 2, "loaded": 2, "unchanged": 0, "rejected": 0}

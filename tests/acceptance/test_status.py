@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.command import fail, files, one_line, run_aetl, succeed
 from tests.azurite import AzureContainer
-from tests.exports import blob_name, encode, make_export, write
+from tests.exports import blob_name, empty_export, encode, make_export, write
 
 EXPORTS = Path("exports")
 
@@ -106,3 +106,37 @@ def test_max_age_ends_with_1_when_there_never_was_a_success() -> None:
 @pytest.mark.parametrize("wrong", ["26", "soon", "", "-1h", "1h1d", f"{10**12}d"])
 def test_max_age_takes_a_duration(wrong: str) -> None:
     assert "--max-age" in fail(2, "status", "--max-age", wrong)
+
+
+def test_a_last_success_in_the_future_is_a_failure_until_the_next_load() -> None:
+    write(EXPORTS, 0, make_export(2))
+    succeed("load", "--container", EXPORTS)
+    let_time_pass(-24 * 365 * 74)
+    assert "in the future" in fail(1, "status", "--max-age", "26h", "--quiet")
+    write(EXPORTS, 1, make_export(3))
+    succeed("load", "--container", EXPORTS)
+    succeed("status", "--max-age", "26h")
+
+
+def test_clocks_may_differ_by_some_minutes() -> None:
+    write(EXPORTS, 0, make_export(2))
+    succeed("load", "--container", EXPORTS)
+    let_time_pass(-4 / 60)
+    succeed("status", "--max-age", "26h")
+
+
+def test_a_load_that_rejects_everything_is_no_success() -> None:
+    write(EXPORTS, 0, make_export(2))
+    succeed("load", "--container", EXPORTS)
+    let_time_pass(27)
+    record = {"id": "s9", "started_at": "yesterday", "meta": None}
+    write(EXPORTS, 1, {"sessions": [record], "events": [], "event_parents": []})
+    done = run_aetl("load", "--container", EXPORTS, "--max-rejects", "all")
+    assert done.returncode == 3 and "\n  rejected  0.0 MB" in done.stdout
+    assert "longer ago" in fail(1, "status", "--max-age", "26h", "--quiet")
+    assert datetime.now(UTC) - datetime.fromisoformat(json.loads(succeed("status", "--json"))["last_success"]) > (
+        timedelta(hours=26)
+    )
+    write(EXPORTS, 2, empty_export())
+    succeed("load", "--container", EXPORTS)
+    succeed("status", "--max-age", "26h")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aetl.cli.display import RememberingProgress
+from aetl.cli.bar import RememberingProgress
 from aetl.config import Settings
 from aetl.errors import ConfigurationError, DatabaseNotOurs
 from aetl.models import TableCounts
