@@ -131,7 +131,7 @@ def running(
 
             user = pwd.getpwnam("nobody").pw_uid
             os.chown(data, user, -1)
-        server = PostgreSQLServer(data, _free_port(), programs, user)
+        server = PostgreSQLServer(data, free_port(), programs, user)
         with _told():
             server.initialize(settings)
         for file, content in files.items():
@@ -175,7 +175,7 @@ def _programs(folder: Path) -> Path:
     return folder / programs.relative_to(installed.parent)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -17,6 +17,7 @@ from aetl.database.ledger import named_in_ledger, report
 from aetl.database.postgresql_check import examine
 from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_load import PostgreSQLLoad
+from aetl.database.postgresql_pool import is_pooled, refuse_shared_session
 from aetl.database.postgresql_schema import (
     SIMULATION,
     check_encoding,
@@ -25,7 +26,7 @@ from aetl.database.postgresql_schema import (
     make_simulation,
     tables_there,
 )
-from aetl.database.postgresql_session import Connection, close, connect, fetch, name_of
+from aetl.database.postgresql_session import Connection, close, connect, fetch, name_of, set_up
 from aetl.database.postgresql_statements import Statements, read_table
 from aetl.database.statements import check_columns, in_key_order, in_schema, read_statements
 from aetl.errors import DatabaseNotFound, LoadRunning
@@ -79,11 +80,15 @@ class PostgreSQL:
                 await close(connection)
 
     async def _open(self, path: str | None) -> None:
-        await check_encoding(self._db, self._name, self._statements)
+        (session,) = await fetch(self._db, self._statements.ledger["session"])
+        check_encoding(session, self._name)
+        if is_pooled(self._db, session):
+            await refuse_shared_session(self._db, self._url, self._name, self._statements)
+        await set_up(self._db)
         if self._purpose == "simulate":
             self._schema = SIMULATION
         else:
-            self._schema = await find_schema(self._db, self._name, path, self._statements)
+            self._schema = await find_schema(self._db, self._name, session, path, self._statements)
         if self._purpose in ("load", "simulate"):
             await self._lock()
         if self._purpose == "simulate":

@@ -28,6 +28,8 @@ _RIGHTS = "Give this role the rights that docs/postgresql.md lists."
 _LATER = "Run again later; the load was rolled back."
 _TLS = "Check sslmode and the certificates in the URL; sslmode=disable does without TLS."
 _NAME = "Create it (createdb), or name another one in the URL."
+SHARED = "is reached through a pooler that gives each transaction a session of others, such as PgBouncer"
+POOL = "Name the server's own host and port, or a pool with pool_mode = session."
 _LIMIT = "Raise the limit for this role (ALTER ROLE ... SET), or run again when the server has less to do."
 
 # By SQLSTATE, or its class (the first two letters): https://www.postgresql.org/docs/18/errcodes-appendix.html.
@@ -36,6 +38,8 @@ _BY_STATE: dict[str, tuple[type[AetlError], str, str | None]] = {
     "0A": (DatabaseNotOurs, "cannot do what the SQL file says", None),
     "22": (DatabaseRefused, "has a column of another type than a value of the export", None),
     "23": (DatabaseRefused, "has a constraint that the export breaks", None),
+    "26": (DatabaseInaccessible, SHARED, POOL),
+    "42P05": (DatabaseInaccessible, SHARED, POOL),
     "25006": (DatabaseInaccessible, "may only be read: it is a standby, or set to read only", _RIGHTS),
     "25": (DatabaseError, "ended the transaction", _LATER),
     "28": (DatabaseInaccessible, "refuses the log-on", _ROLE),

@@ -22,9 +22,8 @@ _SYSTEM = re.compile(r"pg_|information_schema\Z")
 _CHOOSE = "Name one with ?search_path= in the URL."
 
 
-async def check_encoding(connection: Connection, name: str, statements: Statements) -> None:
+def check_encoding(session: asyncpg.Record, name: str) -> None:
     """Raises DatabaseInaccessible where the database cannot hold every text."""
-    (session,) = await fetch(connection, statements.ledger["session"])
     if session["encoding"] != "UTF8":
         raise DatabaseInaccessible(
             f"the database {name} is encoded in {session['encoding']}, which cannot hold every text",
@@ -32,14 +31,15 @@ async def check_encoding(connection: Connection, name: str, statements: Statemen
         )
 
 
-async def find_schema(connection: Connection, name: str, path: str | None, statements: Statements) -> str:
+async def find_schema(
+    connection: Connection, name: str, session: asyncpg.Record, path: str | None, statements: Statements
+) -> str:
     """The schema to work in, of those that `path` names, or else the session's own search path.
 
     It is the first one with a ledger of aetl's, wherever another schema may have come before it since then; without any
     ledger the first one there is, as PostgreSQL itself would have it. Raises ConfigurationError for a path that cannot
     be meant, DatabaseInaccessible without a schema to work in, DatabaseNotOurs where it cannot be told which is meant.
     """
-    (session,) = await fetch(connection, statements.ledger["session"])
     meant = list(_names(path if path is not None else session["path"], session["user"], name))
     if not (named := [spellings for spellings in meant if not _SYSTEM.match(spellings[0])]):
         raise ConfigurationError(

@@ -23,11 +23,11 @@ _KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_U
 """Seconds of silence until the system asks, and until it asks again; how often; milliseconds to wait for an answer."""
 _UNDO = "ROLLBACK TO SAVEPOINT aetl; RELEASE SAVEPOINT aetl"
 _SETTINGS = {
-    "application_name": "aetl",
     "TimeZone": "UTC",  # what a text without an offset means
     "work_mem": "64MB",  # for the joins of a load with what is there; of the default 4 MB they spill
     "lock_timeout": "10s",  # another program's lock must not hold a night up
     "idle_in_transaction_session_timeout": "0",  # while an export comes slowly, the server has nothing to do
+    "row_security": "off",  # a policy that would hide rows is an error: what cannot be seen would be lost
 }
 
 
@@ -59,16 +59,24 @@ async def connect(url: str, name: str) -> tuple[Connection, str | None]:
         raise _not_understood() from None
     with postgresql_errors(name):
         try:
-            connection: Connection = await asyncpg.connect(dsn, timeout=seconds, server_settings=_SETTINGS)
+            # The settings come later: no pooler takes them here.
+            connection: Connection = await asyncpg.connect(
+                dsn, timeout=seconds, server_settings={"application_name": "aetl"}
+            )
         except ValueError as error:
             if isinstance(error, ERRORS):  # as a certificate that cannot be verified is, too
                 raise
             raise ConfigurationError(f"the URL of the database {name} cannot be used: {error}", hint=URL) from error
-        with suppress(asyncpg.PostgresError):  # not known before 14, nor on every system
-            # A loader that was killed is noticed while the server still works for it, and its lock is free again.
-            await connection.execute("SET client_connection_check_interval = '2s'")
     _keep_alive(connection)
     return connection, path
+
+
+async def set_up(connection: Connection) -> None:
+    """Gives the session the settings that a load needs."""
+    await connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items()))
+    with suppress(asyncpg.PostgresError):  # not known before 14, nor on every system
+        # A loader that was killed is noticed while the server still works for it, and its lock is free again.
+        await connection.execute("SET client_connection_check_interval = '2s'")
 
 
 def _keep_alive(connection: Connection) -> None:
