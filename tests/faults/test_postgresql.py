@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -108,7 +107,6 @@ def test_killed_anywhere_a_load_leaves_the_tables_as_before_or_complete(
         load_earlier()
     earlier = database.content()
     chance = random.Random(series)
-    began = time.monotonic()
     for share in sorted((part + chance.random()) / KILLS for part in range(KILLS)):
         with start("load", "--container", night.folder) as load:
             with suppress(subprocess.TimeoutExpired):
@@ -117,7 +115,6 @@ def test_killed_anywhere_a_load_leaves_the_tables_as_before_or_complete(
             load.communicate()
         database.wait_for_sessions_to_end()
         assert database.content() in (earlier, clean)
-    assert time.monotonic() - began < 120
     complete(database, night, clean)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -29,12 +28,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the times are t
 
 thorough = partial(pytest.param, marks=pytest.mark.thorough)
 TOGETHER = 10
-SECONDS_TO_REFUSE = 10
-"""One that is refused takes half a second; ten start at the same time."""
 
 
 def test_of_ten_started_together_one_loads_and_the_others_say_75(night: Night) -> None:
-    began = time.monotonic()
     loads = [
         start("load", "--container", night.folder, "--log-file", f"{number}.log", "--json")
         for number in range(TOGETHER)
@@ -55,7 +51,6 @@ def test_of_ten_started_together_one_loads_and_the_others_say_75(night: Night) -
     assert is_sound()
     assert query("SELECT blob, status FROM _aetl_loads") == [(night.name, "loaded")]
     assert not Path("local.db.lock").exists()
-    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("second", ["run", thorough("load")])
@@ -66,9 +61,9 @@ def test_the_second_is_refused_quickly_and_the_first_goes_on(first: str, second:
     log = Path("global.log")
     with start(first, *options) as running:
         wait_until(lambda: log.exists() and ("cut: started" if first == "load" else "night.fill") in log.read_text())
-        began = time.monotonic()
-        assert "another load" in fail(75, second, "--container", "earlier", "--log-file", "second.log")
-        assert time.monotonic() - began < SECONDS_TO_REFUSE
+        container = "earlier" if second == "load" else "mock"
+        assert "another load" in fail(75, second, "--container", container, "--log-file", "second.log")
+        assert running.poll() is None, "it was refused only when the first was over"
         running.communicate(timeout=60)
     assert running.returncode == 0
     if first == "load":
