@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from aetl.errors import AetlError, RejectsExceeded
 from aetl.faults import Faults, in_words
-from aetl.logs import redact
+from aetl.logs import outgoing
 from aetl.models import CheckedBatch, Export, LoadReport, Outcome, Reject, Status, TableCounts
 from aetl.progress import Progress
 
@@ -102,7 +102,7 @@ class Tally:
             seconds=round(time.monotonic() - self._started, 3),
             # A failed load was rolled back: nothing of what it counted is in.
             tables=self._tables if error is None else {},
-            error=None if error is None else redact(error.line),
+            error=None if error is None else outgoing(error.line),
             exit_code=0 if error is None else error.exit_code,
             skipped=self.skipped,
             unknown_keys={table: tuple(keys) for table, keys in self._unknown.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,9 +9,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from aetl.cli.process import Ending, forget_stdout, show
+from aetl.cli.process import Ending, forget_stdout, write
 from aetl.faults import warnings
-from aetl.logs import redact
+from aetl.logs import outgoing, outgoing_json
 from aetl.models import DatabaseDigest, Export, Finding, LoadReport, TableCounts
 
 if TYPE_CHECKING:
@@ -35,13 +34,12 @@ _COLOURS = {
 
 def print_json(content: dict[str, Any]) -> None:
     """Exactly one JSON object on stdout, in ASCII, which every console can show."""
-    show(json.dumps(content))
+    write(outgoing_json(content, ascii_only=True))
 
 
 def ending_as_json(ending: Ending) -> dict[str, Any]:
     """Why a command ended before its end, as `--json` gives it."""
-    content = ending._asdict()
-    return content | {"message": redact(ending.message)}
+    return ending._asdict()
 
 
 def report_as_json(report: LoadReport) -> dict[str, Any]:
@@ -152,10 +150,8 @@ def print_finding(finding: Finding) -> None:
     from rich.text import Text
 
     advice = f" {finding.advice}" if finding.advice else ""
-    line = Text.assemble(
-        (_MARKS[finding.level], _COLOURS[finding.level]), f"  {finding.subject}: {finding.message}.{advice}"
-    )
-    _console().print(line, soft_wrap=True)
+    mark = Text(_MARKS[finding.level], _COLOURS[finding.level])
+    _print_line(_console(), mark, f"  {finding.subject}: {finding.message}.{advice}")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -167,6 +163,10 @@ def _console() -> Console:
     from rich.console import Console
 
     class ForgivingConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            """Every text that stands in a table comes by here."""
+            return super().render_str(outgoing(text), **options)
+
         def on_broken_pipe(self) -> None:
             self.quiet = True
             forget_stdout()
@@ -194,7 +194,7 @@ def _width(table: Table) -> int:
 
     widths = []
     for column in table.columns:
-        cells = (cell.plain if isinstance(cell, Text) else str(cell) for cell in (column.header, *column.cells))
+        cells = (cell.plain if isinstance(cell, Text) else outgoing(str(cell)) for cell in (column.header, *column.cells))
         widths.append(max(map(cell_len, cells)))
     return sum(widths) + 3 * (len(widths) - 1) + 2
 
@@ -207,13 +207,14 @@ def _print_line(console: Console, *parts: str | Text) -> None:
     """One line that is never broken by force: who takes a name from the screen gets the whole of it."""
     from rich.text import Text
 
-    console.print(Text.assemble(*parts), soft_wrap=True)
+    console.print(Text.assemble(*(outgoing(each) if isinstance(each, str) else each for each in parts)), soft_wrap=True)
 
 
 def _print_text(console: Console, text: str, indent: str) -> None:
     """A sentence: on a terminal broken between words, else in one line, for grep."""
     import textwrap
 
+    text = outgoing(text)  # before a secret is broken over lines
     if not is_terminal(sys.stdout):
         _print_line(console, indent + text)
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aetl.cli.process import run_async, say
+from aetl.cli.process import run_async, say, show
 from aetl.errors import AetlError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -85,16 +85,16 @@ def create_for_unix(job: Job, user: str | None, options: list[str], *, dry_run: 
     jobs = {TASK: job}
     if job.arguments[0] == "load":
         jobs[f"{TASK}-watchdog"] = watchdog(job, options)
-    click.echo(f"\n# cron: crontab -e, as {account}:")
+    show(f"\n# cron: crontab -e, as {account}:")
     for each in jobs.values():
         line = crontab_line(each)
-        click.echo(line or "# it has no such interval; use systemd, or an interval that divides an hour or a day")
+        show(line or "# it has no such interval; use systemd, or an interval that divides an hour or a day")
     for name, each in jobs.items():
         for file, unit in systemd_units(each, account, name).items():
-            click.echo(f"\n# systemd: /etc/systemd/system/{file}\n{unit}", nl=False)
+            show(f"\n# systemd: /etc/systemd/system/{file}\n{unit.rstrip()}")
     timers = " ".join(f"{name}.timer" for name in jobs)
-    click.echo(f"\n# then, as root: systemctl daemon-reload && systemctl enable --now {timers}")
-    click.echo(
+    show(f"\n# then, as root: systemctl daemon-reload && systemctl enable --now {timers}")
+    show(
         "# Nothing is scheduled before you have put either the lines for cron or the files for systemd in place."
     )
 
@@ -109,15 +109,15 @@ def _provide_environment(path: Path, user: str | None, options: list[str], *, dr
     variables = {name: value for name, value in os.environ.items() if value and (name in read or _ALSO.fullmatch(name))}
     named = ", ".join(sorted(variables)) or "none that is set here"
     if path.exists():
-        click.echo(f"# {path} holds the job's variables; it was there already and stays as it is.")
+        show(f"# {path} holds the job's variables; it was there already and stays as it is.")
         if path.stat().st_mode & 0o077:
             say(f"warning: others than its owner may read {path}: chmod 600 {path.name}")
     elif dry_run:
-        click.echo(f"# {path}, mode 600, would hold the job's variables: {named}.")
+        show(f"# {path}, mode 600, would hold the job's variables: {named}.")
     elif write_environment(path, variables):
         if user is not None and os.geteuid() == 0:
             shutil.chown(path, user)
-        click.echo(f"# {path}, mode 600, now holds the job's variables: {named}.")
+        show(f"# {path}, mode 600, now holds the job's variables: {named}.")
 
 
 def _common(ctx: click.Context, options: tuple[str, ...]) -> dict[str, str]:

@@ -10,7 +10,6 @@ import click
 
 from aetl.cli.options import AS_JSON, with_settings
 from aetl.cli.process import run_async, say, show
-from aetl.logs import redact
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """As far may the clock of the machine that loads be before that of the one that watches."""
@@ -49,7 +48,7 @@ def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, q
         ]  # fmt: skip
         display.print_json(
             {
-                "database": redact(settings.database),
+                "database": settings.database,
                 "last_success": found.last_success and found.last_success.isoformat(),
                 "loads": [display.report_as_json(report) for report in found.loads],
                 "waiting": waiting,

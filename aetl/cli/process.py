@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from aetl.errors import AetlError
-from aetl.logs import redact
+from aetl.logs import outgoing, outgoing_text
 from aetl.logs.stages import traceback_once
 
 _T = TypeVar("_T")
@@ -91,13 +91,18 @@ def _ignore_signals() -> None:
 
 
 def say(line: str) -> None:
-    """One line on stderr, without secrets."""
+    """One line on stderr, without secrets and without what a terminal would obey."""
     with suppress(OSError):  # nobody reads it any more
-        click.echo(redact(f"aetl: {' '.join(line.split())}"), err=True)
+        click.echo(outgoing(f"aetl: {' '.join(line.split())}"), err=True)
 
 
 def show(text: str) -> None:
-    """Text on stdout; one that its reader has closed, as `head` does, is no reason to stop."""
+    """Text on stdout, without secrets and without what a terminal would obey."""
+    write(outgoing_text(text))
+
+
+def write(text: str) -> None:
+    """What may go out as it is, on stdout; one that its reader has closed, as `head` does, is no reason to stop."""
     try:
         click.echo(text)
     except BrokenPipeError:

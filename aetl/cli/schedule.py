@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aetl.cli.job import choose_command, commands_of, common_options, create_for_unix
-from aetl.cli.process import say
+from aetl.cli.process import say, show
 from aetl.errors import ConfigurationError, SchedulingError
 from aetl.logs import redact
 
@@ -107,9 +107,9 @@ def remove() -> int:
 
     _need_windows("Remove the crontab line, or: systemctl disable --now aetl.timer.")
     if schtasks.remove():
-        click.echo(f"The task {TASK} is removed.")
+        show(f"The task {TASK} is removed.")
     else:
-        click.echo(f"There is no task {TASK} to remove.")
+        show(f"There is no task {TASK} to remove.")
     return 0
 
 
@@ -130,13 +130,13 @@ def status(as_json: bool) -> int:
     if as_json:
         print_json({"task": TASK, **asdict(found)})
     elif not found.is_registered:
-        click.echo(f"There is no task {TASK} that this account can see.")
+        show(f"There is no task {TASK} that this account can see.")
     else:
-        click.echo(f"The task {TASK} is registered.")
-        click.echo(f"Last run: {found.last_run or 'never'}")
+        show(f"The task {TASK} is registered.")
+        show(f"Last run: {found.last_run or 'never'}")
         if found.last_run is not None:
-            click.echo(f"Last result: {found.last_result_in_words or 'not known'}")
-        click.echo(f"Next run: {found.next_run or 'not known'}")
+            show(f"Last result: {found.last_result_in_words or 'not known'}")
+        show(f"Next run: {found.next_run or 'not known'}")
     return int(not found.is_registered)
 
 
@@ -164,13 +164,13 @@ def _create_task(job: Job, user: str, *, dry_run: bool) -> None:
     definition = task_definition(job, user, datetime.now().astimezone())
     if dry_run:
         # In ASCII, which every console can show and which is the same XML.
-        click.echo(definition.decode("utf-16").encode("ascii", "xmlcharrefreplace").decode("ascii"))
-        click.echo(subprocess.list2cmdline(["schtasks", *schtasks.create_arguments(Path("task.xml"))]))
+        show(definition.decode("utf-16").encode("ascii", "xmlcharrefreplace").decode("ascii"))
+        show(subprocess.list2cmdline(["schtasks", *schtasks.create_arguments(Path("task.xml"))]))
         return
     schtasks.create(definition)
     if user.upper() == "SYSTEM" and (unseen := _unseen_by_system()):
         say(f"warning: the task runs as SYSTEM and will not see {', '.join(unseen)}: make it a system variable")
-    click.echo(f"The task {TASK} is registered: {_in_words(job)}.")
+    show(f"The task {TASK} is registered: {_in_words(job)}.")
 
 
 def _unseen_by_system() -> list[str]:

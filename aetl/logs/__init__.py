@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from aetl.logs.redaction import hide, redact
+from aetl.logs.outgoing import clean, escape, outgoing, outgoing_json, outgoing_text
+from aetl.logs.redaction import Confidential, hide, redact
 from aetl.logs.setup import set_up_logging
 from aetl.logs.stages import log_this, traceback_once
 
-__all__ = ["hide", "log_this", "redact", "set_up_logging", "traceback_once"]
+__all__ = [
+    "Confidential",
+    "clean",
+    "escape",
+    "hide",
+    "log_this",
+    "outgoing",
+    "outgoing_json",
+    "outgoing_text",
+    "redact",
+    "set_up_logging",
+    "traceback_once",
+]

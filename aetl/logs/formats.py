@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime
 from typing import Literal
 
+from aetl.logs.outgoing import escape, outgoing, outgoing_json
 from aetl.logs.redaction import redact
 
 LogFormat = Literal["text", "json"]
 
-# Whatever a terminal or a reader may take for the end of a line or a command: nobody forges a record.
-_CONTROL = {
-    code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029) if code != ord("\t")
-}
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -23,11 +19,11 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record, redacted."""
-        message = redact(record.getMessage())
+        message = record.getMessage()
         if not hasattr(record, "stage"):  # a stage's message says by itself where it comes from
             message = f"{record.name.removeprefix('aetl.')}: {message}"
-        head = f"{_time(record)} {record.levelname:<5} [{record.process}] {message.translate(_CONTROL)}"
-        below = (line.translate(_CONTROL) for text in self._details(record).values() for line in text.split("\n"))
+        head = f"{_time(record)} {record.levelname:<5} [{record.process}] {outgoing(message)}"
+        below = (escape(line) for text in self._details(record).values() for line in text.split("\n"))
         return "\n    ".join((head, *below))
 
     def _details(self, record: logging.LogRecord) -> dict[str, str]:
@@ -51,14 +47,13 @@ class JsonFormatter(TextFormatter):
             "time": _time(record),
             "level": record.levelname,
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": record.getMessage(),
             "pid": record.process,
         }
         for name, value in vars(record).items():
             if name not in _STANDARD:
-                line[name] = value if isinstance(value, (int, float, type(None))) else redact(str(value))
-        # Redacted before and not after: a pattern that takes a quote along would break the JSON.
-        return json.dumps(line | self._details(record), ensure_ascii=False)
+                line[name] = value if isinstance(value, (int, float, type(None))) else str(value)
+        return outgoing_json(line | self._details(record))
 
 
 def _time(record: logging.LogRecord) -> str:

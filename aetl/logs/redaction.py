@@ -12,7 +12,7 @@ SHORTEST = 6
 """Characters; anything shorter would turn up in innocent text everywhere."""
 
 _EQUALS = r"""(?:=|%(?:25)*3D|["']\s*[:,]\s*b?["'])"""
-_PASSWORD = r"""(?:password|passwd|pwd)(?:\s*=\s*|["']\s*:\s*)"""
+_PASSWORD = r"""(?:password|passwd|pwd)(?:\s*=\s*|%(?:25)*3D|["']\s*:\s*)"""
 # A word begins here: after no letter, unless that letter ends a percent-encoded character, as in %3Fsig%3D.
 _BEGIN = r"(?:(?<![A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))"
 
@@ -27,11 +27,13 @@ _LOOKS_SECRET = tuple(
         r"""(?P<kept>Authorization["']?\s*[:=]\s*b?["']?(?:Bearer|Basic)\s+)(?P<secret>[^\s"',;]+)""",
         r"""(?P<kept>\b(?:Bearer|Basic)\s+)(?P<secret>[\w.~+/=-]{16,})""",
         rf"""(?P<kept>{_PASSWORD}(?P<quote>["']))(?P<secret>(?:\\.|(?!(?P=quote)).)*)""",
-        rf"""(?P<kept>{_PASSWORD})(?P<secret>[^\s&;"']+)""",
-        # It may hold an unquoted slash or @, so it ends at the last @; host:port/path is none; a bound keeps it linear.
-        r"""(?P<kept>://[^\s/?\#@:\["']*:)(?!\d{1,5}[/?\#])(?P<secret>[^\s"'<>]{0,999})(?=@)""",
+        rf"""(?P<kept>{_PASSWORD})(?P<secret>\{{[^}}\n]*\}}|(?:(?!%(?:25)*(?:26|3B|20))[^\s&;"'])+)""",
     )
 )
+_WORD = re.compile(r"""[^\s"'<>]+""")
+_USER = re.compile(r"[^/?#@:\\]*:(?!\d{1,5}[/?#])")
+"""A URL's user behind ://, and the colon before the password; localhost:8080/path is none."""
+_COLON = re.compile(r":(?!\d{1,5}[/?#])")
 
 _lock = threading.Lock()
 _hidden: dict[str, str] = {}
@@ -44,7 +46,28 @@ def redact(text: str) -> str:
         text = _any_hidden.sub(MASK, text)
     for pattern in _LOOKS_SECRET:
         text = pattern.sub(rf"\g<kept>{MASK}", text)
+    if "@" in text:
+        text = _WORD.sub(_without_password, text)
     return text
+
+
+def _without_password(word: re.Match[str]) -> str:
+    """A word without what stands between the user's name and the last @, where it has the shape of a URL or `u:p@h`.
+
+    The password may hold a slash or an @ that should have been encoded.
+    """
+    head, _, host = word[0].rpartition("@")
+    if not host or ":" not in head:
+        return word[0]
+    found = None
+    end = head.find("://")
+    if end < 0:
+        found = _COLON.search(head)
+    while end >= 0 and found is None:
+        following = head.find("://", end + 3)
+        found = _USER.match(head, end + 3, following if following >= 0 else len(head))
+        end = following
+    return word[0] if found is None or found.end() == len(head) else f"{head[: found.end()]}{MASK}@{host}"
 
 
 def hide(secret: str) -> None:
@@ -57,8 +80,9 @@ def hide(secret: str) -> None:
     found = [match["secret"] for pattern in _LOOKS_SECRET for match in pattern.finditer(secret)]
     forms = {form for part in (secret, *found) for form in (part.strip("?\"' \n"), unquote(part.strip("?\"' \n")))}
     with _lock:
-        _hidden.update({form: "".join(map(_any_form, form)) for form in forms if len(form) >= SHORTEST})
-        if _hidden:
+        new = {form for form in forms if len(form) >= SHORTEST and form not in _hidden}
+        if new:
+            _hidden.update({form: "".join(map(_any_form, form)) for form in new})
             # The longest first: a secret that begins like another one must not leave its end behind.
             _any_hidden = re.compile("|".join(_hidden[form] for form in sorted(_hidden, key=len, reverse=True)))
 
@@ -81,3 +105,12 @@ def _any_form(character: str) -> str:
     encoded = "".join(f"%(?:25)*{octet:02X}" for octet in octets)
     alternatives = sorted(map(re.escape, forms), key=len, reverse=True)
     return f"(?:(?i:{encoded})|{'|'.join(alternatives)})"
+
+
+class Confidential(str):
+    """A text that may hold a secret: it is used as it is, but what is printed of a collection that holds it is not."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(redact(str.__str__(self)))

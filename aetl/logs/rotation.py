@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from aetl.logs.redaction import redact
+from aetl.logs.outgoing import outgoing
 
 
 class RotatingLogFile(logging.FileHandler):
@@ -41,9 +41,9 @@ class RotatingLogFile(logging.FileHandler):
         if self._failed:
             return
         self._failed = True
-        reason = redact(str(sys.exc_info()[1]))
+        line = outgoing(f"aetl: the log file {self.baseFilename} is incomplete: {sys.exc_info()[1]}")
         with suppress(OSError, ValueError):  # stderr may be closed, too
-            print(f"aetl: the log file {self.baseFilename} is incomplete: {reason}", file=sys.stderr)
+            print(line, file=sys.stderr)
 
     def _size(self) -> int:
         # fstat and not tell(): other processes append too, and a pipe or a device has no size.

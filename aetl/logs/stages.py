@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
+from aetl.logs.outgoing import clean
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -147,6 +149,8 @@ class _Stage:
         return self
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, Exception):
+            clean(error)  # it goes on to a caller, who may print it
         outcome, level, reason = _judge(error, self.level)
         fields = self.fields | {"event": "end", "outcome": outcome, "seconds": round(self.watch.seconds, 6)}
         counted = ""
