@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from typing import Any, Literal, TypedDict, Unpack
 
-import yaml
-
+from aetl.addresses import is_azure, secrets_of, split_sas
 from aetl.errors import ConfigurationError
-from aetl.logs import hide
+from aetl.logs import Confidential, hide
+from aetl.values import checked
+from aetl.yaml_text import Document, NotYAML, read_yaml
 
 LogFormat = Literal["text", "json"]
-_URL_HINT = "It looks like https://ACCOUNT.blob.core.windows.net/CONTAINER."
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,9 @@ class Settings:
 
     `container` is an Azure container's URL, a `file://` URL or a folder; a SAS in its query moves to `sas` and wins
     over one given there. `database` is a path, or a URL that may hold a password. `timeout` and `pause` are in
-    seconds. Secrets show in no repr.
+    seconds. Secrets show in no repr, neither of the settings nor of one of them.
+
+    Raises ConfigurationError, which repeats no secret, for a value that makes no sense.
     """
 
     container: str | None = None
@@ -38,7 +37,7 @@ class Settings:
     schema: Path | None = None
     sql: Path | None = None
     log_file: Path = Path("global.log")
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     log_format: LogFormat = "text"
     timeout: float = 30.0
     retries: int = 4
@@ -46,20 +45,9 @@ class Settings:
     container_variable: str = "CHAT_DB_CONTAINER_URL"
 
     def __post_init__(self) -> None:
-        container, sas = self.container, self.sas
-        if container and is_azure(container):
-            try:
-                parts = urlsplit(container)
-            except ValueError:
-                raise ConfigurationError("the container's URL cannot be understood", hint=_URL_HINT) from None
-            sas = parts.query or sas
-            container = urlunsplit(parts._replace(query="", fragment=""))
-        sas = sas.strip().removeprefix("?") if sas else None
-        object.__setattr__(self, "container", container or None)
-        object.__setattr__(self, "sas", sas or None)
-        for secret in filter(None, (sas, self.connection_string)):
-            _hide_parts(secret)
-        _hide_password(self.database)
+        given = {name: getattr(self, name) for name in _NAMES}
+        for name, value in _separated(given, dict.fromkeys(given, "")).items():
+            object.__setattr__(self, name, value)
 
     def need_container(self) -> str:
         """The container, or ConfigurationError where none is set."""
@@ -71,144 +59,156 @@ class Settings:
         return self.container
 
 
-def is_azure(container: str) -> bool:
-    """Whether a container's name is the URL of an Azure container, as opposed to a folder."""
-    return container.lower().startswith(("https://", "http://"))
+class Options(TypedDict, total=False):
+    """What `read_settings` takes by name: a setting each, None where it is not given."""
+
+    container: str | os.PathLike[str] | None
+    sas: str | None
+    connection_string: str | None
+    database: str | os.PathLike[str] | None
+    schema: str | os.PathLike[str] | None
+    sql: str | os.PathLike[str] | None
+    log_file: str | os.PathLike[str] | None
+    log_level: str | None
+    log_format: LogFormat | None
+    timeout: float | None
+    retries: int | None
+    pause: float | None
 
 
-def path_of(url: str, scheme: str) -> Path:
-    """The path that a `scheme://` URL or a plain path names: `file:///C:/x`, `sqlite:///x.db`, `sqlite:////srv/x.db`.
-
-    Raises ConfigurationError for another scheme or for a URL that names another machine.
-    """
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", url)
-    if found is None:
-        return Path(url)
-    if found[1].lower() != scheme:
-        raise ConfigurationError(
-            f"{found[1]}:// is not supported here",
-            hint=f"Give a path or a {scheme}:// URL." + (" A container may be an https:// URL." * (scheme == "file")),
-        )
-    rest = url[found.end() :]
-    if scheme == "sqlite":  # three slashes and a relative path, or four and an absolute one, as SQLAlchemy spells it
-        return Path(unquote(rest.removeprefix("/")))
-    host, slash, path = rest.partition("/")
-    if host not in ("", "localhost"):
-        raise ConfigurationError(f"{url} names another machine", hint="Write file:///, then the path.")
-    from urllib.request import url2pathname  # takes longer to import than most paths to need it
-
-    return Path(url2pathname(slash + path))
-
-
-def read_settings(config: Path | None = None, environ: Mapping[str, str] | None = None, **options: Any) -> Settings:
+def read_settings(
+    config: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    **options: Unpack[Options],
+) -> Settings:
     """Settings out of `options` (None means not given), the environment, `config` and aetl's own yaml/config.yaml.
 
-    Raises ConfigurationError for a file that cannot be read and for values that make no sense.
+    Raises ConfigurationError for a file that cannot be read and for values that make no sense; it says whether the
+    file (and which line), a variable or an option holds them.
     """
+    if unknown := [name for name in options if name not in _NAMES]:
+        raise TypeError(
+            f"read_settings() got an unexpected keyword argument {unknown[0]!r}{_meant(unknown[0], _NAMES)}"
+        )
     environ = os.environ if environ is None else environ
-    values = _own_yaml()
-    names = values.pop("environment")
+    values, names = _own_values()
+    sources = dict.fromkeys(values, "aetl's own config.yaml")
     if config is not None:
-        own = _read_yaml(_text_of(config), str(config))
-        names |= _mapping(own.pop("environment", None) or {}, config, "environment")
-        if unknown := [*(own.keys() - values.keys()), *(names.keys() - _VARIABLES.keys())]:
-            raise ConfigurationError(
-                f"{config}: unknown setting {', '.join(map(repr, unknown))}",
-                hint=f"These are known: {', '.join([*values, *_VARIABLES])}.",
-            )
-        values |= {name: value for name, value in own.items() if value is not None}
-    variables = {_VARIABLES[name]: environ.get(variable, "").strip() for name, variable in names.items()}
-    values |= {name: value for name, value in variables.items() if value}
-    values |= {name: value for name, value in options.items() if value is not None}
-    return _checked(Settings(**_typed(values), container_variable=names["container_url"]))
+        document = _read_file(Path(config))
+        own, own_names = _split(document, str(config), values)
+        names |= own_names
+        own = {name: value for name, value in own.items() if value is not None}
+        values |= own
+        sources |= {name: f"{config}, line {_line(document, name)}: {name}" for name in own}
+    variables = {_VARIABLES[name]: variable for name, variable in names.items()}
+    for name, variable in variables.items():
+        if value := environ.get(variable, "").strip():
+            values[name], sources[name] = value, variable
+    for name, option in options.items():
+        if option is not None:
+            values[name], sources[name] = option, name
+    given = {name: value for name, value in values.items() if value is not None and value != ""}
+    return Settings(**_separated(given, sources), container_variable=names["container_url"])
 
 
 def variable_names(config: Path | None = None) -> list[str]:
     """The environment variables that are read, by their names in `config` where that names others."""
-    names = _own_yaml()["environment"]
+    values, names = _own_values()
     if config is not None:
-        own = _read_yaml(_text_of(config), str(config))
-        names |= _mapping(own.get("environment") or {}, config, "environment")
+        names |= _split(_read_file(config), str(config), values)[1]
     return list(names.values())
 
 
-def _own_yaml() -> dict[str, Any]:
-    return _read_yaml(resources.files("aetl").joinpath("yaml/config.yaml").read_text(encoding="utf-8"), "config.yaml")
-
-
+_NAMES = tuple(each.name for each in fields(Settings) if each.name != "container_variable")
 _VARIABLES = {
     "container_url": "container",
     "sas_token": "sas",
     "connection_string": "connection_string",
     "database_url": "database",
 }
-_TYPES = {"schema": Path, "sql": Path, "log_file": Path, "timeout": float, "retries": int, "pause": float}
 
 
-def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    known = {each.name for each in fields(Settings)}
-    typed: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in known or value is None or value == "":
-            continue
-        try:
-            typed[name] = _TYPES.get(name, str)(value)
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"{name}: {value!r} is not a {_TYPES[name].__name__}") from error
-    return typed
+def _separated(given: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
+    """The settings as their types, the SAS apart from the container's URL, all secrets known to the log.
+
+    `sources` says where each was given, and is empty for a setting of which the name is enough.
+    """
+    for secret in secrets_of(*(given.get(name) for name in ("container", "sas", "connection_string", "database"))):
+        hide(secret)
+    values = {
+        name: checked(name, value, sources[name] or name)
+        for name, value in given.items()
+        if name not in _OPTIONAL or (value is not None and value != "")
+    }
+    if "container" in values and is_azure(values["container"]):
+        values["container"], sas = split_sas(values["container"])
+        values["container"] = values["container"].rstrip("/")
+        if sas is not None:
+            values["sas"] = checked("sas", sas, sources["container"] or "container")
+    # An empty SAS, such as a ? alone, is none.
+    confidential = {name: Confidential(values[name]) for name in _CONFIDENTIAL if values.get(name)}
+    return dict.fromkeys(name for name in given if name in _OPTIONAL) | values | confidential
 
 
-def _checked(settings: Settings) -> Settings:
-    level, form = settings.log_level.upper(), settings.log_format
-    if level not in _LEVELS:
-        raise ConfigurationError(f"log_level: {level!r} is none of {', '.join(_LEVELS)}")
-    if form not in ("text", "json"):
-        raise ConfigurationError(f"log_format: {form!r} is neither text nor json")
-    if not settings.timeout > 0 or settings.retries < 0 or not settings.pause >= 0:  # also false for NaN
-        raise ConfigurationError("timeout must be more than 0 seconds, retries and pause at least 0")
-    return replace(settings, log_level=level)
+_CONFIDENTIAL = ("sas", "connection_string", "database")
+_OPTIONAL = ("container", "sas", "connection_string", "schema", "sql")
 
 
-def _text_of(path: Path) -> str:
+def _own_values() -> tuple[dict[str, Any], dict[str, str]]:
+    text = resources.files("aetl").joinpath("yaml/config.yaml").read_text(encoding="utf-8")
+    content = read_yaml(text).content
+    names = content.pop("environment")
+    return content, names
+
+
+def _split(document: Document, source: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings of a file of the operator's, and the names of variables that it gives; `known` are the settings."""
+    values = _mapping(document.content or {}, source, "the file")
+    names = _mapping(
+        values.pop("environment", None) or {}, f"{source}, line {_line(document, 'environment')}", "environment"
+    )
+    for path, all_known in [((name,), (*known, "environment")) for name in values] + [
+        (("environment", name), tuple(_VARIABLES)) for name in names
+    ]:
+        if path[-1] not in all_known:
+            raise ConfigurationError(
+                f"{source}, line {_line(document, *path)}: unknown setting {path[-1]!r}{_meant(path[-1], all_known)}",
+                hint="A secret is set in the environment."
+                if path[-1] in _NAMES
+                else f"These are known: {', '.join(all_known)}.",
+            )
+    for name, variable in names.items():
+        if not isinstance(variable, str) or not variable or "=" in variable or "\0" in variable:
+            raise ConfigurationError(
+                f"{source}, line {_line(document, 'environment', name)}: {name} must be the name of a variable",
+                hint="Name one, such as CHAT_DB_CONTAINER_URL.",
+            )
+    return values, names
+
+
+def _line(document: Document, *path: str) -> int:
+    return document.lines.get(path, 1)  # a name that is no text, such as 1.50, is spelt otherwise there
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # takes longer to import than all else here, and only a mistake needs it
+
+    close = get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _read_file(path: Path) -> Document:
+    reason, hint = "", "Name a readable file with --config."
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_yaml(path.read_text(encoding="utf-8"))
+    except NotYAML as error:
+        reason, hint = str(error), "Mend the file."
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ConfigurationError(
-            f"{path} cannot be read: {reason}", hint="Name a readable file with --config."
-        ) from error
+    raise ConfigurationError(f"{path} cannot be read: {reason}", hint=hint)
 
 
-def _read_yaml(text: str, source: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # too long a number, too deep a nesting
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{source} is not YAML{where}", hint="Mend the file.") from error
-    return _mapping(content or {}, source, "the file")
-
-
-def _mapping(content: Any, source: Any, what: str) -> dict[str, Any]:
+def _mapping(content: Any, source: str, what: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{source}: {what} must be a mapping of names to values", hint="See yaml/config.yaml.")
     return {str(name): value for name, value in content.items()}
-
-
-def _hide_parts(secret: str) -> None:
-    """Keeps a SAS's signature and a connection string's key out of every log and message."""
-    for part in re.split("[&;]", secret):
-        name, _, value = part.partition("=")
-        if name.strip().lower() in ("sig", "accountkey"):
-            hide(value)
-    if connection := re.search("SharedAccessSignature=([^;]+)", secret, re.IGNORECASE):
-        _hide_parts(connection[1])
-
-
-def _hide_password(url: str) -> None:
-    """Keeps a database's password out of every log and message."""
-    with suppress(ValueError):
-        parts = urlsplit(url)
-        for password in (parts.password, *parse_qs(parts.query).get("password", ())):
-            if password:
-                hide(password)

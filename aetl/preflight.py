@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from aetl.config import Settings, is_azure
+from aetl.addresses import is_azure
+from aetl.config import Settings
 from aetl.container import first_real_export, open_container
 from aetl.container.sas import read_sas
 from aetl.contract import Contract

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol, Self
 
-from aetl.config import Settings, is_azure
+from aetl.addresses import is_azure
+from aetl.config import Settings
 from aetl.models import Export, Finding, OtherBlobs
 
 CHUNK = 2**20

@@ -10,14 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties, ContentSettings
-from azure.storage.blob.aio import ContainerClient
+from azure.storage.blob.aio import BlobClient, ContainerClient
 
+from aetl.addresses import azure_address
 from aetl.config import Settings
 from aetl.container import CHUNK, NAMES, PREFIX, SIMULATED_METADATA, is_export, is_simulated, look_over
 from aetl.container.azure_codes import CODES
@@ -73,6 +73,7 @@ class Azure:
         self._settings = settings
         self._stack = AsyncExitStack()
         self._what = f"the container {settings.container}"
+        self._address = azure_address(settings.need_container())
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -85,26 +86,30 @@ class Azure:
 
     async def pages(self) -> AsyncGenerator[list[Export], None]:
         async for page in self._listed(PREFIX):
-            yield [_export(blob) for blob in page if is_export(blob.name or "")]
+            yield [_export(blob) for blob in page if is_export(blob.name)]
 
     async def others(self) -> OtherBlobs | None:
-        async with aclosing(self._listed(None)) as pages:
+        async with aclosing(self._listed("")) as pages:
             count, example, number = 0, "", 0
             async for page in pages:
-                names = [blob.name for blob in page if not is_export(blob.name or "")]
+                names = [blob.name for blob in page if not is_export(blob.name)]
                 count, example, number = count + len(names), example or (names[0] if names else ""), number + 1
                 if number == _PAGES_OF_OTHERS:
                     return OtherBlobs(count, example, is_all=False)
         return OtherBlobs(count, example) if count else None
 
-    async def _listed(self, prefix: str | None, **options: Any) -> AsyncGenerator[list[BlobProperties], None]:
-        """The blobs in pages; a server that gives the same page for ever is told."""
+    async def _listed(self, prefix: str, **options: Any) -> AsyncGenerator[list[BlobProperties], None]:
+        """The blobs in pages, named as in the URL's folder; a server that gives the same page for ever is told."""
+        folder = self._address.folder
         tokens: set[str] = set()
         with azure_errors(self._what, self._settings, "list"):
-            listing = self._client.list_blobs(name_starts_with=prefix, include=["metadata"], **options)
+            listing = self._client.list_blobs(name_starts_with=folder + prefix, include=["metadata"], **options)
             pages: Any = listing.by_page()
             async for page in pages:
-                yield [blob async for blob in page]
+                blobs = [blob async for blob in page]
+                for blob in blobs:
+                    blob.name = (blob.name or "").removeprefix(folder)
+                yield blobs
                 if pages.continuation_token in tokens:
                     raise ContainerUnreachable(
                         f"{self._what}: the server gives the same page of its list again and again"
@@ -115,7 +120,9 @@ class Azure:
         if not is_export(name):
             raise ExportNotFound(f"{name!r} is not the name of an export", hint=NAMES)
         with azure_errors(f"{name} in {self._what}", self._settings, "read"):
-            return _export(await self._client.get_blob_client(name).get_blob_properties())
+            found = await self._blob(name).get_blob_properties()
+        found.name = name
+        return _export(found)
 
     async def read(self, export: Export) -> AsyncGenerator[bytes, None]:
         if export.obstacle is _NAMELESS:  # of another one the server itself is asked: it may be gone
@@ -145,13 +152,15 @@ class Azure:
         with azure_errors(f"{name} in {self._what}", self._settings, "write"):
             await self._create_if_missing()
             # Blocks are only seen once they are all committed, so nobody meets half an export.
-            await self._client.upload_blob(name, chunks, overwrite=False, content_settings=content, metadata=metadata)
+            await self._client.upload_blob(
+                self._address.folder + name, chunks, overwrite=False, content_settings=content, metadata=metadata
+            )
 
     async def examine(self) -> list[Finding]:
-        seen, exports = _Seen(), list[Export]()
+        seen, exports = _Seen(self._address.folder), list[Export]()
         try:
             async for page in self._listed(PREFIX, raw_response_hook=seen.look):
-                exports += [seen.completed(_export(blob)) for blob in page if is_export(blob.name or "")]
+                exports += [seen.completed(_export(blob)) for blob in page if is_export(blob.name)]
             found = await look_over(self, exports, self._what)
         except ContainerError as error:
             found = [Finding("failure", "container", str(error), error.hint)]
@@ -163,7 +172,7 @@ class Azure:
         for _ in range(_TRIES):
             with azure_errors(what, self._settings, "read"):
                 # Decompressing is the pipeline's: a part of a compressed blob cannot be decompressed by itself.
-                download = await self._client.get_blob_client(export.name).download_blob(
+                download = await self._blob(export.name).download_blob(
                     offset,
                     length,
                     etag=f'"{export.etag}"',
@@ -177,6 +186,9 @@ class Azure:
             if len(content) == length:
                 return content
         raise ExportDamaged(f"{what}: {len(content)} bytes came where {length} were due at byte {offset}")
+
+    def _blob(self, name: str) -> BlobClient:
+        return self._client.get_blob_client(self._address.folder + name)
 
     async def _create_if_missing(self) -> None:
         try:
@@ -195,26 +207,26 @@ class Azure:
             "max_chunk_get_size": RANGE,
             "max_block_size": CHUNK,  # of larger ones aiohttp warns that they might block the event loop
         }
-        url = settings.need_container()
+        account, name = self._address.account_url, self._address.container
         try:
             if settings.sas is None and settings.connection_string is not None:
-                name = urlsplit(url).path.rpartition("/")[2]
                 client = ContainerClient.from_connection_string(settings.connection_string, name, **options)
-                if urlsplit(client.url).netloc.lower() != urlsplit(url).netloc.lower():
+                if client.url.partition("://")[2].rpartition("/")[0].lower() != account.partition("://")[2].lower():
                     raise ConfigurationError(
-                        f"the container {url} is not in the storage account of the connection string",
+                        f"{self._what} is not in the storage account of the connection string",
                         hint="Name a container of that account, or set a SAS for this one.",
                     )
                 return client
             if settings.sas is not None:
-                return ContainerClient.from_container_url(url, settings.sas, **options)
+                return ContainerClient(account, name, settings.sas, **options)
             credential = self._identity()
             stack.push_async_callback(credential.close)
-            return ContainerClient.from_container_url(url, credential, **options)
+            return ContainerClient(account, name, credential, **options)
         except (ValueError, TypeError) as error:
             raise ConfigurationError(
-                "the container's URL, SAS or connection string cannot be understood",
-                hint="A container's URL looks like https://ACCOUNT.blob.core.windows.net/CONTAINER.",
+                "the SAS or the connection string cannot be understood",
+                hint="Copy it again; a connection string looks like "
+                "DefaultEndpointsProtocol=https;AccountName=...;AccountKey=...;EndpointSuffix=core.windows.net.",
             ) from error
 
     def _identity(self) -> AsyncTokenCredential:
@@ -232,7 +244,8 @@ class Azure:
 class _Seen:
     """What the answers to a listing tell, refused ones too, and the client does not hand on."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self.date: str | None = None
         self._encrypted: set[str | None] = set()
 
@@ -245,7 +258,7 @@ class _Seen:
                 self._encrypted |= {blob.findtext("Name") for blob in blobs if blob.find(key) is not None}
 
     def completed(self, export: Export) -> Export:
-        return replace(export, obstacle=_ENCRYPTED) if export.name in self._encrypted else export
+        return replace(export, obstacle=_ENCRYPTED) if self._folder + export.name in self._encrypted else export
 
 
 def _clock(date: str | None) -> Finding:

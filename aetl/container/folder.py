@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from aetl.config import Settings, path_of
+from aetl.addresses import path_of
+from aetl.config import Settings
 from aetl.container import CHUNK, NAMES, is_export, is_simulated, look_over
 from aetl.errors import (
     ContainerAccessDenied,

@@ -14,7 +14,7 @@ from typing import Self
 import aiosqlite
 from filelock import FileLock, Timeout
 
-from aetl.config import path_of
+from aetl.addresses import path_of
 from aetl.database import Purpose
 from aetl.database.ledger import named_in_ledger, report
 from aetl.database.sqlite_check import examine

@@ -10,13 +10,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-import yaml
-
 from aetl.errors import ConfigurationError
+from aetl.yaml_text import NotYAML, read_yaml
 
 PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which every wheel brings; that in Python took a sixth of a run with nothing new."""
 _END = re.compile(r";(?:[\s;]|--[^\n]*+|/\*.*?\*/)*+\Z", re.DOTALL)
 """A statement's semicolon, with nothing but comments behind it."""
 _LEDGER_TEXTS = (
@@ -128,17 +125,13 @@ def read_statements(
 
 
 def _read(path: Path | Traversable, source: str) -> Any:
-    content = ""
     try:
-        content = path.read_text(encoding="utf-8")
-        return yaml.load(content, _LOADER)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "strerror", None) or "not YAML in UTF-8"
-        if mark:
-            line = min(mark.line, content.count("\n")) + 1  # libyaml may mean the one behind the last
-            reason = f"line {line} is not YAML"
-        raise ConfigurationError(f"the SQL file {source} cannot be read: {reason}", hint=_HINT) from error
+        return read_yaml(path.read_text(encoding="utf-8")).content
+    except NotYAML as error:
+        reason = str(error)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+    raise ConfigurationError(f"the SQL file {source} cannot be read: {reason}", hint=_HINT)
 
 
 _HINT = "Mend the file that --sql names; aetl's own yaml/sql/ has an example."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aetl.config import Settings, path_of, read_settings
+from aetl.config import Settings, read_settings
 from aetl.errors import ConfigurationError
 from aetl.logs import redact
 
@@ -62,8 +63,8 @@ def test_a_sas_in_the_url_moves_out_of_it_and_wins() -> None:
 
 
 def test_a_question_mark_in_a_folders_name_is_no_sas() -> None:
-    settings = Settings(container="what?sig=abcdefgh")
-    assert (settings.container, settings.sas) == ("what?sig=abcdefgh", None)
+    settings = Settings(container="what?design=abcdefgh")
+    assert (settings.container, settings.sas) == ("what?design=abcdefgh", None)
 
 
 def test_secrets_show_in_no_repr_and_are_hidden_from_the_log() -> None:
@@ -85,24 +86,98 @@ def test_the_signature_in_a_connection_string_is_hidden_too() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [", "not YAML in line"),
+        ("a: [", "line 1 is not YAML"),
         ("- a", "must be a mapping"),
         ("environment: 3", "must be a mapping"),
         ("colour: blue", "unknown setting 'colour'"),
         ("environment: {url: X}", "unknown setting 'url'"),
-        ("retries: many", "retries: 'many' is not a int"),
-        ("retries: -1", "retries and pause at least 0"),
-        ("pause: -0.1", "retries and pause at least 0"),
-        ("pause: .nan", "retries and pause at least 0"),
-        ("timeout: 0", "timeout must be more than 0"),
-        ("timeout: .nan", "timeout must be more than 0"),
-        ("log_level: LOUD", "log_level: 'LOUD' is none of"),
-        ("log_format: xml", "log_format: 'xml' is neither"),
+        ("retries: many", "line 1: retries: must be a whole number from 0 to 100, and is 'many'"),
+        ("retries: -1", "must be a whole number from 0 to 100, and is -1"),
+        ("retries: 1.5", "must be a whole number from 0 to 100, and is 1.5"),
+        ("retries: true", "must be a whole number from 0 to 100, and is True"),
+        ("retries: .inf", "must be a whole number"),
+        ("retries: 1000000000", "must be a whole number from 0 to 100"),
+        ("\n\npause: -0.1", r"own\.yaml, line 3: pause: must be a number of seconds from 0"),
+        ("pause: .nan", "must be a number of seconds from 0"),
+        ("timeout: 0", "must be a number of seconds above 0"),
+        (
+            "timeout: abc",
+            r"own\.yaml, line 1: timeout: must be a number of seconds above 0 and up to 86400, and is 'abc'",
+        ),
+        ("timeout: .nan", "must be a number of seconds above 0"),
+        ("timeout: .inf", "must be a number of seconds above 0"),
+        ("timeout: 1e308", "must be a number of seconds above 0"),
+        ("timeout: yes", "must be a number of seconds above 0 and up to 86400, and is True"),
+        ("timeout: [30]", "and is a list"),
+        ("timeout: 2025-01-01", "and is a date"),
+        ("container: [a, b]", "container: must be a text, and is a list"),
+        ("container: {a: b}", "container: must be a text, and is a mapping"),
+        ("database: 1", "database: must be a text, and is 1"),
+        ("database: false", "database: must be a text, and is False"),
+        ("log_file: 3.5", "log_file: must be a text, and is 3.5"),
+        ('log_file: "a\\0b"', "log_file: must be a text"),
+        ("log_level: LOUD", "log_level: must be one of DEBUG, INFO, WARNING, ERROR, and is 'LOUD'"),
+        ("log_level: [INFO]", "and is a list"),
+        ("log_format: xml", "log_format: must be one of text, json, and is 'xml'"),
+        ("environment: {sas_token: [A]}", "line 1: sas_token must be the name of a variable"),
+        ("environment: {sas_token: 7}", "sas_token must be the name of a variable"),
+        ("environment:\n  database_ulr: X", "line 2: unknown setting 'database_ulr'; did you mean 'database_url'"),
+        ("timout: 3", "line 1: unknown setting 'timout'; did you mean 'timeout'"),
+        ("sas: sig=abc", "unknown setting 'sas'"),
+        ("database: postgresql://u:pw@h:99999/db", "line 1: database: the database's URL has a port"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         read_settings(config(tmp_path, text), {})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CHAT_DB_URL", "postgresql://u:pw@h:99999/db"),
+        ("CHAT_DB_CONTAINER_URL", "htps://account.blob.core.windows.net/exports"),
+        ("CHAT_DB_CONTAINER_SAS_TOKEN", "sv=1&sig=abc\ndef"),
+        ("AZURE_STORAGE_CONNECTION_STRING", "sv=1&sig=abc"),
+    ],
+)
+def test_a_variable_with_a_wrong_value_is_named(variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{variable}: "):
+        read_settings(environ={variable: value})
+
+
+def test_an_option_with_a_wrong_value_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"^retries: must be a whole number"):
+        read_settings(environ={}, retries=-1)
+    with pytest.raises(ConfigurationError, match=r"^container: "):
+        Settings(container="http:/account.blob.core.windows.net/exports")
+
+
+def test_an_option_that_does_not_exist_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="'contaner'; did you mean 'container'"):
+        read_settings(environ={}, contaner="x")  # type: ignore[call-arg]
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{c}: &{c} [{','.join([f'*{b}'] * 10)}]\n" for b, c in itertools.pairwise("abcdefghij")),
+        "a: &a {x: 1}\n"
+        + "".join(f"{c}: &{c} {{<<: [{','.join([f'*{b}'] * 10)}]}}\n" for b, c in itertools.pairwise("abcdefghij")),
+        "timeout: &a [*a]",
+        "timeout: " + "[" * 1_000_000,
+        "timeout: " + "[" * 500 + "]" * 500,
+        "timeout: [" + "1," * 1_000_000 + "1]",
+        "# " + "x" * 5_000_000,
+    ],
+    ids=["aliases that nest", "merged aliases", "itself", "endless", "deep", "wide", "huge"],
+)
+def test_a_file_that_would_take_all_memory_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"own\.yaml cannot be read") as caught:
+        read_settings(config(tmp_path, text), {})
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["missing", "not UTF-8"])
@@ -120,31 +195,6 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_level_may_be_written_small() -> None:
     assert read_settings(environ={}, log_level="debug").log_level == "DEBUG"
-
-
-@pytest.mark.parametrize(
-    ("url", "scheme", "path"),
-    [
-        ("local.db", "sqlite", "local.db"),
-        ("/srv/x.db", "sqlite", "/srv/x.db"),
-        ("sqlite:///x.db", "sqlite", "x.db"),
-        ("sqlite:////srv/a%20b.db", "sqlite", "/srv/a b.db"),
-        ("SQLite:///x.db", "sqlite", "x.db"),
-        ("file:///srv/a%20b", "file", "/srv/a b"),
-        ("file://localhost/srv/a", "file", "/srv/a"),
-    ],
-)
-def test_a_path_and_its_url_are_the_same(url: str, scheme: str, path: str) -> None:
-    assert path_of(url, scheme) == Path(path)
-
-
-@pytest.mark.parametrize(
-    ("url", "scheme"), [("postgresql://x", "sqlite"), ("sqlite:///x", "file"), ("file://server/share", "file")]
-)
-def test_other_urls_are_refused(url: str, scheme: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        path_of(url, scheme)
-    assert "path" in caught.value.hint
 
 
 def test_no_container_is_an_error_that_names_the_variable() -> None:

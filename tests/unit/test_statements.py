@@ -142,8 +142,8 @@ def test_a_file_that_does_not_fit_is_refused_with_the_place(
     [
         (None, "cannot be read: No such file"),
         (b"tables: [", "cannot be read: line 1 is not YAML"),
-        (b"\xff\xfe", "cannot be read: not YAML in UTF-8"),
-        (b"a: \x07", "cannot be read: not YAML in UTF-8"),
+        (b"\xff\xfe", "cannot be read: it is not UTF-8"),
+        (b"a: \x07", "cannot be read: it is not YAML"),
         (b"- 1", "cannot be used: it must hold"),
         (b"", "cannot be used: it must hold"),
     ],
