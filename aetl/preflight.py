@@ -37,9 +37,11 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
         try:
             async with open_container(settings) as container:
-                for finding in await container.examine():
+                found = await container.examine()
+                for finding in found:
                     yield finding
-                real = await first_real_export(container)
+                if all(finding.level != "failure" for finding in found):  # else the same would be told twice
+                    real = await first_real_export(container)
         except AetlError as error:
             yield _failure("container", error)
     try:
