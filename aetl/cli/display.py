@@ -194,7 +194,9 @@ def _width(table: Table) -> int:
 
     widths = []
     for column in table.columns:
-        cells = (cell.plain if isinstance(cell, Text) else outgoing(str(cell)) for cell in (column.header, *column.cells))
+        cells = (
+            cell.plain if isinstance(cell, Text) else outgoing(str(cell)) for cell in (column.header, *column.cells)
+        )
         widths.append(max(map(cell_len, cells)))
     return sum(widths) + 3 * (len(widths) - 1) + 2
 

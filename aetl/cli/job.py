@@ -94,9 +94,7 @@ def create_for_unix(job: Job, user: str | None, options: list[str], *, dry_run: 
             show(f"\n# systemd: /etc/systemd/system/{file}\n{unit.rstrip()}")
     timers = " ".join(f"{name}.timer" for name in jobs)
     show(f"\n# then, as root: systemctl daemon-reload && systemctl enable --now {timers}")
-    show(
-        "# Nothing is scheduled before you have put either the lines for cron or the files for systemd in place."
-    )
+    show("# Nothing is scheduled before you have put either the lines for cron or the files for systemd in place.")
 
 
 def _provide_environment(path: Path, user: str | None, options: list[str], *, dry_run: bool) -> None:

@@ -66,7 +66,10 @@ def test_where_the_container_cannot_be_looked_into_the_command_must_be_chosen(tm
     options = ("--", "--container", "http://127.0.0.1:1/account/exports?sp=rl", "--config", "quick.yaml")
     error = schedule("create", "--dry-run", *options).exception
     assert isinstance(error, ConfigurationError)
-    assert "http://127.0.0.1:1/account/exports holds real exports cannot be told" in str(error) and "--command load" in error.hint
+    assert (
+        "http://127.0.0.1:1/account/exports holds real exports cannot be told" in str(error)
+        and "--command load" in error.hint
+    )
     assert "/aetl run " in schedule("create", "--dry-run", "--command", "run", *options).stdout
     assert "/aetl run " in schedule("create", "--dry-run", "--", "--container", "not-there-yet").stdout
 
