@@ -24,7 +24,8 @@ class Export:
     """One export as the container lists it.
 
     `size` is in bytes as stored; `created` is in UTC. `etag` changes with every version of the content. `obstacle` is
-    what the listing itself tells of why it cannot be read. `is_simulated` tells a simulation's from a chatbot's.
+    what the listing itself tells of why it cannot be read; `md5` the hash of its stored bytes, where it tells one.
+    `is_simulated` tells a simulation's from a chatbot's.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Export:
     created: datetime
     obstacle: Obstacle | None = None
     is_simulated: bool = False
+    md5: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,13 @@ from aetl.database import Database, open_database
 from aetl.errors import (
     AetlError,
     ConfigurationError,
+    ContainerError,
+    ContractError,
     DatabaseConflict,
     DatabaseNotFound,
     DatabaseNotOurs,
     ExportChanged,
+    ExportDamaged,
     UnexpectedFailure,
 )
 from aetl.faults import warnings
@@ -265,11 +268,18 @@ def _as_aetl_error(raised: BaseException, export: Export) -> AetlError:
 async def _load_newest_version(
     tally: Tally, container: Container, contract: Contract, database: Database
 ) -> LoadReport:
+    is_damaged = False
     for _ in range(_TRIES - 1):
         try:
             return await load_one(tally, container, contract, database)
         except ExportChanged:
             tally.begin(await container.find(tally.export.name))
+        except ExportDamaged as error:
+            if is_damaged:
+                raise
+            is_damaged = True
+            _LOG.info("%s is read once more: %s", tally.export.name, error)
+            tally.begin(tally.export)
         except DatabaseConflict:
             tally.begin(tally.export)
     return await load_one(tally, container, contract, database)
@@ -278,32 +288,48 @@ async def _load_newest_version(
 @log_this(of=lambda tally, *_: tally.export.name)
 async def load_one(tally: Tally, container: Container, contract: Contract, database: Database) -> LoadReport:
     """Brings one export into the database: rows and ledger entry together, or nothing."""
-    async with database.load(tally.export) as load:
-        async with (
-            aclosing(read(container, tally)) as chunks,
-            aclosing(cut(chunks, contract, tally)) as batches,
-            aclosing(check(batches, contract)) as checked_batches,
-        ):
-            async for batch in checked_batches:
-                tally.look_for_unknown_keys(batch)
-                tally.add(await load.write(batch), batch.rejects)
-        for outcome in await load.settle():
-            tally.add(outcome, ())
-        tally.judge()
-        report = replace(tally.report("loaded"), load_id=load.load_id)
-        await load.finish(report)
+    async with aclosing(container.read(tally.export)) as stored:
+        try:
+            async with database.load(tally.export) as load:
+                async with (
+                    aclosing(read(stored, tally)) as chunks,
+                    aclosing(cut(chunks, contract, tally)) as batches,
+                    aclosing(check(batches, contract)) as checked_batches,
+                ):
+                    async for batch in checked_batches:
+                        tally.look_for_unknown_keys(batch)
+                        tally.add(await load.write(batch), batch.rejects)
+                for outcome in await load.settle():
+                    tally.add(outcome, ())
+                tally.judge()
+                report = replace(tally.report("loaded"), load_id=load.load_id)
+                await load.finish(report)
+        except ContractError:
+            if tally.export.md5 is not None:
+                await _read_on(stored)
+            raise
     return report
 
 
-@log_this(of=lambda container, tally: tally.export.name)
-async def read(container: Container, tally: Tally) -> AsyncGenerator[bytes, None]:
+async def _read_on(stored: AsyncIterator[bytes]) -> None:
+    """Raises ExportDamaged where the bytes broke on their way: that explains what the contract is blamed for."""
+    try:
+        async for _ in stored:
+            pass
+    except ExportDamaged:
+        raise
+    except ContainerError:
+        return
+
+
+@log_this(of=lambda stored, tally: tally.export.name)
+async def read(stored: AsyncIterator[bytes], tally: Tally) -> AsyncGenerator[bytes, None]:
     """The bytes of an export, decompressed where they are gzip."""
     unpacking = Unpacking()
-    async with aclosing(container.read(tally.export)) as chunks:
-        async for chunk in chunks:
-            tally.advance(len(chunk))
-            for piece in unpacking.feed(chunk):
-                yield piece
+    async for chunk in stored:
+        tally.advance(len(chunk))
+        for piece in unpacking.feed(chunk):
+            yield piece
     for piece in unpacking.close():
         yield piece
 

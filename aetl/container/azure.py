@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
@@ -12,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 from xml.etree import ElementTree
 
-from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobClient, ContainerClient
@@ -22,14 +19,13 @@ from aetl.config import Settings
 from aetl.container import CHUNK, NAMES, PREFIX, SIMULATED_METADATA, is_export, is_simulated, look_over
 from aetl.container.azure_codes import CODES
 from aetl.container.azure_errors import azure_errors
+from aetl.container.azure_reading import RANGE, read_blob
 from aetl.container.azure_retry import Retry
 from aetl.container.azure_transport import Transport
 from aetl.errors import (
     ConfigurationError,
     ContainerError,
     ContainerUnreachable,
-    ExportChanged,
-    ExportDamaged,
     ExportNotFound,
     ExportUnavailable,
 )
@@ -38,12 +34,6 @@ from aetl.models import Export, Finding, Obstacle, OtherBlobs
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-RANGE = 8 * 2**20
-"""Bytes per request: what a broken connection costs at most. Half of it takes a load a tenth longer, and 10 MB less."""
-AHEAD = 2
-"""Ranges under way at once."""
-_TRIES = 2
-"""How often a range is asked for of which more or less comes than was asked."""
 _PAGES_OF_OTHERS = 4
 """Of 5,000 blobs each: who sees that 20,000 are none of his exports needs no more."""
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,8 +75,9 @@ class Azure:
         await self._stack.aclose()
 
     async def pages(self) -> AsyncGenerator[list[Export], None]:
-        async for page in self._listed(PREFIX):
-            yield [_export(blob) for blob in page if is_export(blob.name)]
+        async with aclosing(self._listed(PREFIX)) as pages:
+            async for page in pages:
+                yield [_export(blob) for blob in page if is_export(blob.name)]
 
     async def others(self) -> OtherBlobs | None:
         async with aclosing(self._listed("")) as pages:
@@ -127,24 +118,10 @@ class Azure:
     async def read(self, export: Export) -> AsyncGenerator[bytes, None]:
         if export.obstacle is _NAMELESS:  # of another one the server itself is asked: it may be gone
             raise ExportUnavailable(f"{export.name} in {self._what} {_NAMELESS.message}", hint=_NAMELESS.hint)
-        offsets = iter(range(0, export.size, RANGE))
-        ahead: deque[asyncio.Task[bytes]] = deque()
-        try:
-            while True:
-                for offset in offsets:
-                    ahead.append(asyncio.create_task(self._read_range(export, offset)))
-                    if len(ahead) == AHEAD:
-                        break
-                if not ahead:
-                    return
-                content = await ahead.popleft()
-                for start in range(0, len(content), CHUNK):
-                    yield content[start : start + CHUNK]  # a copy: a view would hold the whole range
-                del content  # or it would be held while the next one is waited for
-        finally:
-            for task in ahead:
-                task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+        blob = self._blob(export.name)
+        async with aclosing(read_blob(blob, export, f"{export.name} in {self._what}", self._settings)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def write(self, name: str, chunks: AsyncIterable[bytes]) -> None:
         content = ContentSettings(content_type="application/gzip" if name.endswith(".gz") else "application/json")
@@ -165,27 +142,6 @@ class Azure:
         except ContainerError as error:
             found = [Finding("failure", "container", str(error), error.hint)]
         return found if seen.date is None and not exports else [*found, _clock(seen.date)]
-
-    async def _read_range(self, export: Export, offset: int) -> bytes:
-        length = min(RANGE, export.size - offset)
-        what = f"{export.name} in {self._what}"
-        for _ in range(_TRIES):
-            with azure_errors(what, self._settings, "read"):
-                # Decompressing is the pipeline's: a part of a compressed blob cannot be decompressed by itself.
-                download = await self._blob(export.name).download_blob(
-                    offset,
-                    length,
-                    etag=f'"{export.etag}"',
-                    match_condition=MatchConditions.IfNotModified,
-                    decompress=False,
-                )
-                if (download.properties.etag or "").strip('"') != export.etag:
-                    raise ExportChanged(f"{what} was replaced while it was read")
-                # readall() would hold it twice at its end; this is one chunk, which join() gives back as it is
-                content = b"".join([chunk async for chunk in download.chunks()])
-            if len(content) == length:
-                return content
-        raise ExportDamaged(f"{what}: {len(content)} bytes came where {length} were due at byte {offset}")
 
     def _blob(self, name: str) -> BlobClient:
         return self._client.get_blob_client(self._address.folder + name)
@@ -289,4 +245,5 @@ def _export(blob: BlobProperties) -> Export:
         created,
         obstacle,
         is_simulated(blob.name, blob.metadata),
+        bytes(md5) if (md5 := blob.content_settings.content_md5) else None,
     )

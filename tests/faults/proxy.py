@@ -21,8 +21,8 @@ class Fault:
     """What happens to a GET of a blob.
 
     `kind` is "silence", "reset", "cut" or "stall" (after so many bytes of the body), "longer", "shorter" or "garbage"
-    (more than said behind it), "answer" (with a status), "refuse" (this and all to come), or "swap" (`then` is called
-    before it goes on to the server).
+    (more than said behind it), "flip" (a bit, after so many bytes), "answer" (with a status), "refuse" (this and all to
+    come), or "swap" (`then` is called before it goes on to the server).
     """
 
     kind: str
@@ -154,6 +154,10 @@ class Proxy:
             return await self._send(
                 Message(re.sub(rb"(?i)content-length: *\d+", length, answer.head), body), writer, is_blob=True
             )
+        if fault.kind == "flip":
+            flipped = bytearray(answer.body)
+            flipped[min(fault.after, len(flipped) - 1)] ^= 1
+            return await self._send(Message(answer.head, bytes(flipped)), writer, is_blob=True)
         if fault.kind == "garbage":
             return await self._send(Message(answer.head, answer.body + b" " * 10), writer, is_blob=True)
         await self._send(Message(answer.head, answer.body[: fault.after]), writer, is_blob=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import ContentSettings
 
-from aetl.container.azure import RANGE
+from aetl.container.azure_reading import RANGE
 from tests.acceptance.command import content, fail, query, run_aetl, start, succeed, wait_until
 from tests.azurite import AzureContainer, Azurite
 from tests.exports import Record, blob_name, encode, make_export, write
@@ -183,3 +185,53 @@ def test_one_deleted_between_listing_and_reading_fails_alone(proxy: Proxy, conta
     assert query("SELECT blob, status FROM _aetl_loads ORDER BY blob") == [(NAME, "failed"), (blob_name(2), "loaded")]
     assert query("SELECT count(*) FROM sessions") == [(3,)]
     succeed("load", "--config", ONCE)
+
+
+QUIETLY = len(b'{"sessions": [{"id": "')
+"""There a flipped bit makes another record of one, which keeps the contract."""
+
+
+@pytest.fixture
+def hashed(container: AzureContainer, data: bytes) -> bytes:
+    """The export again, and this time its blob has a Content-MD5."""
+    md5 = bytearray(hashlib.md5(data, usedforsecurity=False).digest())
+    container.upload(NAME, data, content_settings=ContentSettings(content_md5=md5))
+    return data
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("after", [0, QUIETLY])
+def test_a_bit_that_flips_on_the_way_is_not_loaded(
+    number: int, after: int, proxy: Proxy, hashed: bytes, complete: dict[str, str]
+) -> None:
+    """Also one that breaks the JSON at once: the export is not blamed for it."""
+    proxy.plan = lambda count, offset: Fault("flip", after=after) if count == number else None
+
+    succeed("load", "--config", ONCE)
+
+    assert content_of_sound() == complete
+    assert query("SELECT status FROM _aetl_loads") == [("loaded",)]
+    assert len(proxy.offsets) <= 2 * RANGES
+
+
+@pytest.mark.parametrize("after", [0, QUIETLY])
+def test_bits_that_flip_for_good_are_4_and_not_the_contracts_fault(
+    after: int, proxy: Proxy, hashed: bytes, earlier: dict[str, str]
+) -> None:
+    proxy.plan = lambda count, offset: Fault("flip", after=after)
+
+    line = fail(4, "load", "--config", ONCE)
+
+    assert f"{NAME} in the container" in line and "Content-MD5" in line and "contract" not in line
+    assert content_of_sound() == earlier
+
+
+def test_a_range_that_has_a_checksum_of_its_own_is_fetched_again(proxy: Proxy, container: AzureContainer) -> None:
+    small = make_export(20, events=2)
+    container.upload(NAME, encode(small))
+    proxy.plan = lambda count, offset: Fault("flip", after=QUIETLY) if count == 1 else None
+
+    succeed("load", "--config", ONCE)
+
+    assert proxy.offsets == [0, 0]
+    assert query("SELECT id FROM sessions ORDER BY 1") == sorted((each["id"],) for each in small["sessions"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aetl.config import Settings
 from aetl.container import CHUNK, Container
-from aetl.container.azure import RANGE
+from aetl.container.azure_reading import RANGE
 from aetl.models import Export
 from tests.azurite import AzureContainer
 

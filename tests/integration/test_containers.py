@@ -12,7 +12,7 @@ import pytest
 
 from aetl.config import Settings
 from aetl.container import CHUNK, Container, open_container
-from aetl.container.azure import RANGE
+from aetl.container.azure_reading import RANGE
 from aetl.errors import (
     ContainerNotFound,
     ContainerUnreachable,
