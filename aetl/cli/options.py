@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aetl.cli.process import Interrupted, explain, log_failure, say, warnings_said
+from aetl.errors import ConfigurationError
 from aetl.logs import redact
 
+if TYPE_CHECKING:
+    from aetl.config import Settings
+
+_ONLY_READ = ("status", "digest", "check")
 _PATH = click.Path(path_type=Path)
 COMMON = (
     click.option("--container", metavar="URL|FOLDER", help="An Azure container's URL, a file:// URL or a folder."),
@@ -36,7 +43,6 @@ def with_settings(function: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(function)
     def command(**options: Any) -> int:
         from aetl.config import read_settings
-        from aetl.logs import set_up_logging
 
         common = {option: options.pop(option) for option in ("container", "database", "schema", "sql")}
         log = {option: options.pop(option) for option in ("log_file", "log_level", "log_format")}
@@ -47,7 +53,7 @@ def with_settings(function: Callable[..., int]) -> Callable[..., int]:
             if common["database"] and redact(common["database"]) != common["database"]:
                 say("warning: a password on the command line shows in the process list; the environment hides it")
             with (
-                set_up_logging(settings.log_file, settings.log_level, settings.log_format),
+                _logging(settings, only_reads=function.__name__ in _ONLY_READ),
                 warnings_said(),
             ):
                 try:
@@ -65,6 +71,19 @@ def with_settings(function: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(COMMON):
         command = option(command)
     return command
+
+
+def _logging(settings: Settings, *, only_reads: bool) -> ExitStack:
+    """Begins the log; a command that only reads does without one that cannot be written, and says so."""
+    from aetl.logs import set_up_logging
+
+    try:
+        return set_up_logging(settings.log_file, settings.log_level, settings.log_format)
+    except ConfigurationError as error:
+        if not (only_reads and isinstance(error.__cause__, OSError)):
+            raise
+        say(f"warning: {error}: this run leaves no log")
+        return set_up_logging(Path(os.devnull), settings.log_level, settings.log_format)
 
 
 def _print_failure(error: BaseException, *, is_load: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -24,15 +25,18 @@ from aetl.database.sqlite_file import (
     LEDGER_VERSION,
     OURS,
     SIMULATION,
+    Version,
     check_owner,
     close,
     connect,
     is_simulation,
+    key_collation,
     look,
     open_to_read,
     pragma,
     remove_simulation,
     set_cache,
+    version_of,
 )
 from aetl.database.sqlite_first_load import FirstLoad
 from aetl.database.sqlite_load import SQLiteLoad
@@ -41,6 +45,8 @@ from aetl.database.sqlite_transaction import transaction
 from aetl.database.statements import read_statements
 from aetl.errors import (
     ConfigurationError,
+    DatabaseError,
+    DatabaseFull,
     DatabaseInaccessible,
     DatabaseLocked,
     DatabaseNotFound,
@@ -74,6 +80,8 @@ class SQLite:
         self._connection: aiosqlite.Connection | None = None
         self._lock = FileLock(f"{path.resolve()}.lock", timeout=0)
         self._is_new = False
+        self._is_made_here = False
+        self._read: Version | None = None
         self.is_simulation = purpose == "simulate"
 
     async def __aenter__(self) -> Self:
@@ -83,6 +91,7 @@ class SQLite:
                     self._acquire_lock()
                 if self._purpose == "simulate":
                     await remove_simulation(self._path, self._statements)
+                self._is_made_here = self._lock.is_locked and not self._path.exists()
                 await self._open()
             except BaseException:
                 await self.__aexit__()
@@ -97,6 +106,8 @@ class SQLite:
                     await close(connection)
         finally:
             if self._lock.is_locked:
+                if self._is_made_here:
+                    self._remove_empty()
                 # Removed while it is held: who waits for the removed file notices, and takes a new one.
                 with suppress(OSError):
                     Path(self._lock.lock_file).unlink()
@@ -156,15 +167,15 @@ class SQLite:
         return load.load_id
 
     async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
-        async with transaction(self._db, self._path, "BEGIN"):
+        async with self._reading():
             for table in self._in_order():
-                statement = table.select_in_key_order if by_key else table.select
+                statement = table.in_key_order(await key_collation(self._db)) if by_key else table.select
                 async with aclosing(fetch_rows(self._db, self._path, self._statements, table, statement)) as fetched:
                     async for rows in fetched:
                         yield table.name, rows
 
     async def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
-        async with transaction(self._db, self._path, "BEGIN"):
+        async with self._reading():
             for table in self._in_order():
                 if table.encoded is None:
                     records = fetch_rows(self._db, self._path, self._statements, table, table.select)
@@ -190,14 +201,14 @@ class SQLite:
     async def history(self, most: int) -> list[LoadReport]:
         if self._is_new:
             return []
-        with sqlite_errors(self._path):
+        async with self._reading():
             rows = await self._db.execute_fetchall(self._statements.ledger["history"], {"most": most})
         return [report(row) for row in rows]
 
     async def last_success(self) -> datetime | None:
         if self._is_new:
             return None
-        with sqlite_errors(self._path):
+        async with self._reading():
             ((finished_at,),) = await self._db.execute_fetchall(self._statements.ledger["last_success"])
         return datetime.fromisoformat(finished_at) if finished_at else None
 
@@ -209,6 +220,29 @@ class SQLite:
         assert self._connection is not None, "used outside of async with"
         return self._connection
 
+    def _remove_empty(self) -> None:
+        """Removes the file that this command made where nothing came into it."""
+        path = self._path.resolve()
+        with suppress(OSError):
+            if not path.stat().st_size:
+                path.unlink()
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        """Reads as of one moment; raises DatabaseLocked where a file that seemed at rest was written meanwhile."""
+        try:
+            async with transaction(self._db, self._path, "BEGIN"):
+                with sqlite_errors(self._path):
+                    yield
+        except DatabaseError:
+            self._check_still_at_rest()
+            raise
+        self._check_still_at_rest()
+
+    def _check_still_at_rest(self) -> None:
+        if self._read is not None and self._read != version_of(self._path):
+            raise DatabaseLocked(f"the database {self._path} was written while it was read", hint="Run again.")
+
     def _acquire_lock(self) -> None:
         # The lock would create the folder: a mistyped path must not begin a new database.
         if not (folder := self._path.resolve().parent).is_dir():
@@ -218,10 +252,19 @@ class SQLite:
         # SQLite would leave a file beside one that it may only read.
         if self._path.exists() and not os.access(self._path, os.W_OK):
             raise DatabaseInaccessible(f"the database {self._path} may not be written")
+        lock = Path(self._lock.lock_file)
         try:
+            if lock.is_dir():  # Windows would call it locked
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._lock.acquire()
         except Timeout as error:
             raise LoadRunning(f"another load into {self._path} is running") from error
+        except OSError as error:
+            kind = DatabaseFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else DatabaseInaccessible
+            raise kind(
+                f"the database {self._path} cannot be locked: {lock} cannot be written: {error.strerror or error}",
+                hint="A load needs this file of its own: give this account the right to write it, and its folder.",
+            ) from error
 
     async def _open(self) -> None:
         holds_something = False
@@ -243,15 +286,17 @@ class SQLite:
             await self._db.execute("PRAGMA synchronous = NORMAL")
             await self._db.execute("PRAGMA foreign_keys = ON")
         elif holds_something:
-            self._connection = await open_to_read(self._path)
+            self._connection, self._read = await open_to_read(self._path)
         elif self._purpose == "read":
             raise DatabaseNotFound(f"the database {self._path} does not exist yet, or holds nothing")
 
     def _is_loading(self) -> bool:
+        if not Path(self._lock.lock_file).exists():
+            return False
         try:
             with self._lock.acquire():
                 return False
-        except Timeout:
+        except (Timeout, OSError):  # a file that is another account's is there while it loads
             return True
 
     async def _migrate(self, *, with_tables: bool = True) -> None:

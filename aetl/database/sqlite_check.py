@@ -77,7 +77,7 @@ async def _prepare_all(connection: aiosqlite.Connection, statements: Statements,
     for table in (table for name, table in statements.tables.items() if name in tables):
         for statement in (table.upsert, table.insert):
             await _prepare(connection, statement, [None] * len(set(_PLACE.findall(statement))))
-        for statement in (table.select, table.select_in_key_order, table.truncate):
+        for statement in (table.select, table.in_key_order("BINARY"), table.truncate):
             await _prepare(connection, statement, [])
         for query in table.parents.values():
             await _prepare(connection, query, [None])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiosqlite
 
@@ -23,7 +24,10 @@ LEDGER_VERSION = 1
 
 _SMALLEST = 512
 """Bytes of the smallest page."""
+_NOT_WRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _INSIDE_A_LOAD = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY)
+
+Version: TypeAlias = tuple[int, int, int]
 
 # None stays None. Python's sqlite3 asks each one for an adapter first, and where there is none for how it would adapt
 # itself, which makes an error with a text each time: that took longer than to write the value.
@@ -72,29 +76,98 @@ async def look(path: Path) -> AsyncIterator[aiosqlite.Connection]:
     """
     if not path.is_file():  # of a pipe SQLite would wait for ever
         raise DatabaseInaccessible(f"the database {path} is not a file")
+    refuse_other_names(path)
     if 0 < path.stat().st_size < _SMALLEST:  # SQLite takes it for an empty database, and would write over it
         raise DatabaseDamaged(f"the database {path} is not a SQLite database")
-    is_at_rest = not any(_beside(path, suffix).exists() for suffix in ("-wal", "-journal"))
     with sqlite_errors(path):
-        try:
-            connection = await connect(path, "mode=ro&immutable=1" if is_at_rest else "mode=ro")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode not in _INSIDE_A_LOAD:
-                raise
-            await close(await connect(path, "mode=rw"))
-            connection = await connect(path, "mode=ro")
+        if is_at_rest(path):
+            connection = await connect(path, "mode=ro&immutable=1")
+        else:
+            connection = await _connect_to_unfinished(path)
     try:
         yield connection
     finally:
         await close(connection)
 
 
-async def open_to_read(path: Path) -> aiosqlite.Connection:
-    """A connection that changes nothing, but tidies up the -wal and -shm files at its end where it may."""
-    may_write = os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)
-    connection = await connect(path, "mode=rw" if may_write else "mode=ro")
+async def _connect_to_unfinished(path: Path) -> aiosqlite.Connection:
+    """A connection to a file with a log or a journal beside it; what nobody can read before is rolled back first."""
+    try:
+        try:
+            return await connect(path, "mode=ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in _INSIDE_A_LOAD:
+                raise
+            await close(await connect(path, "mode=rw"))
+            return await connect(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE:
+            raise
+        raise DatabaseInaccessible(
+            f"the database {path} cannot be read by this account: the -wal or -journal file beside it has to be brought"
+            " in first, by one that may write there",
+            hint="Look with the account that loads, or copy all of these files to where this one may write.",
+        ) from error
+
+
+async def open_to_read(path: Path) -> tuple[aiosqlite.Connection, Version | None]:
+    """A connection that changes nothing, but tidies up the -wal and -shm files at its end where it may.
+
+    Where this account may write nothing, SQLite reads a file at rest as one that never changes. The version that it had
+    is given, too, since then only who compares it afterwards knows whether that was so.
+    """
+    version = None
+    if os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK):
+        connection = await connect(path, "mode=rw")
+    elif is_at_rest(path):
+        version = version_of(path)
+        connection = await connect(path, "mode=ro&immutable=1")
+    else:
+        connection = await _connect_to_unfinished(path)
     await connection.execute("PRAGMA query_only = ON")
-    return connection
+    return connection, version
+
+
+def is_at_rest(path: Path) -> bool:
+    """Whether all of the database is in the file, and nothing in a log or a journal beside it."""
+    for suffix in ("-wal", "-journal"):
+        with suppress(FileNotFoundError):
+            if _beside(path, suffix).stat().st_size:
+                return False
+    return True
+
+
+def version_of(path: Path) -> Version:
+    """What differs once somebody has written to the file."""
+    known = path.stat()
+    return known.st_ino, known.st_size, known.st_mtime_ns
+
+
+def refuse_other_names(path: Path) -> None:
+    """Raises DatabaseInaccessible where the file can be reached by a name that this one's lock and journals are not at.
+
+    SQLite says why (https://www.sqlite.org/howtocorrupt.html#_multiple_links_to_the_same_file). A symbolic link is no
+    such name: it is followed before anything else.
+    """
+    if (names := path.stat().st_nlink) > 1:
+        raise DatabaseInaccessible(
+            f"the database {path} has {names} names (hard links), and a load by one could undo that by another",
+            hint=f"Leave it one name (find / -samefile {path.name} shows them all), or make a copy.",
+        )
+    if str(path.resolve()) in _mount_points():
+        raise DatabaseInaccessible(
+            f"the database {path} is mounted as a single file, without the lock and the journals beside it",
+            hint="Mount the folder that it is in.",
+        )
+
+
+def _mount_points() -> set[str]:
+    """Where file systems, folders and files are mounted, as far as this system tells: proc_pid_mountinfo(5)."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return set()
+    return {re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), line.split(" ")[4]) for line in lines}
 
 
 async def check_owner(connection: aiosqlite.Connection, path: Path) -> bool:
@@ -163,10 +236,27 @@ async def pragma(connection: aiosqlite.Connection, name: str) -> Any:
     return row[0]
 
 
+async def key_collation(connection: aiosqlite.Connection) -> str:
+    """The collation that compares texts by their bytes in UTF-8, whatever the encoding that the file was made with.
+
+    SQLite's BINARY compares the bytes of that encoding (https://www.sqlite.org/datatype3.html#collation).
+    """
+    if await pragma(connection, "encoding") == "UTF-8":
+        return "BINARY"
+    own: Any = connection  # aiosqlite has no method for it, and only its thread may touch the connection
+    await own._execute(own._conn.create_collation, "AETL_UTF8", _by_code_points)
+    return "AETL_UTF8"
+
+
+def _by_code_points(one: str, other: str) -> int:
+    return (one > other) - (one < other)  # the order of code points is that of their bytes in UTF-8
+
+
 async def set_cache(connection: aiosqlite.Connection, size: int) -> None:
     """Says how many KiB of pages SQLite may hold; an index is sorted in as much again."""
     await connection.execute(f"PRAGMA cache_size = -{size}")
 
 
 def _beside(path: Path, suffix: str) -> Path:
+    path = path.resolve()  # SQLite, too, takes the name that a symbolic link leads to
     return path.with_name(path.name + suffix)

@@ -57,9 +57,9 @@ class TableStatements:
     parents: Mapping[int, str]
     """Place of a referring column -> the query that says whether the record that it means exists."""
 
-    @property
-    def select_in_key_order(self) -> str:
-        return in_key_order(self.select, self.columns, [self.columns[place] for place in self.key], "BINARY")
+    def in_key_order(self, collation: str) -> str:
+        """`select` in the order of a digest."""
+        return in_key_order(self.select, self.columns, [self.columns[place] for place in self.key], collation)
 
 
 Statements: TypeAlias = statements.Statements[TableStatements]

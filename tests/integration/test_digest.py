@@ -61,6 +61,21 @@ async def test_many_nights_or_one_make_no_difference() -> None:
     assert await of(await loaded("a", *nights)) == await of(await loaded("b", last)) == expected(last)
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+async def test_the_encoding_that_a_file_was_made_with_makes_no_difference(encoding: str) -> None:
+    with closing(sqlite3.connect("a.db", isolation_level=None)) as connection:
+        for statement in (f"PRAGMA encoding = '{encoding}'", "CREATE TABLE t (a)", "DROP TABLE t", "VACUUM"):
+            connection.execute(statement)
+    document = make_export(6, events=2)
+    for number, text in enumerate(("z", "\u00ff", "\u0101", "\uffee", "\U00010000", "\U0010ffff")):
+        document["sessions"][number]["id"] = document["events"][2 * number]["session_id"] = text
+        document["events"][2 * number + 1]["session_id"] = text
+    settings = await loaded("a", document, document)
+    with closing(sqlite3.connect("a.db")) as connection:
+        assert connection.execute("PRAGMA encoding").fetchone() == (encoding,)
+    assert await of(settings) == expected(document)
+
+
 @pytest.mark.parametrize("statement", ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode = DELETE",
     "REINDEX", "DROP INDEX events_session_ts", "UPDATE _aetl_loads SET blob = 'x'"])  # fmt: skip
 async def test_what_is_no_record_makes_no_difference(statement: str) -> None:
