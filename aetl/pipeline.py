@@ -18,7 +18,7 @@ import msgspec
 
 from aetl.compression import Gzip, Unpacking
 from aetl.config import Settings
-from aetl.container import CHUNK, PREFIX, SIMULATED, Container, open_container
+from aetl.container import CHUNK, NAMES, PREFIX, SIMULATED, Container, open_container
 from aetl.contract import Contract
 from aetl.database import Database, open_database
 from aetl.errors import (
@@ -36,7 +36,7 @@ from aetl.errors import (
 from aetl.faults import warnings
 from aetl.hashing import TableHash, digest_of_all
 from aetl.logs import log_this, redact, traceback_once
-from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, State
+from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, OtherBlobs, State
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
 from aetl.tally import Tally
@@ -46,12 +46,16 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The exports to load, oldest first; how many are not for this database, and one of these."""
+    """The exports to load, oldest first; how many are not for this database, and one of these.
+
+    `others` is what lies there where no export does.
+    """
 
     exports: list[Export]
     unfit: int = 0
     example: str = ""
     is_simulation: bool = False
+    others: OtherBlobs | None = None
 
 
 _TRIES = 3
@@ -85,10 +89,12 @@ async def load(
         if dry_run:
             selection = await waiting(settings, container, latest, blob)
             _keep_apart(selection, settings, progress)
+            _tell_others(selection, settings, progress)
             return [LoadReport(each.name, each.etag, "pending", bytes=each.size) for each in selection.exports]
         async with open_database(settings.database, "load", contract.columns, settings.sql) as database:
             selection = await select(container, database, latest=latest, blob=blob)
             _keep_apart(selection, settings, progress)
+            _tell_others(selection, settings, progress)
             return await load_all(selection.exports, container, contract, database, max_rejects, progress)
 
 
@@ -179,9 +185,10 @@ async def select(
             return Selection([], 1, found.name, is_simulation=True)
         return Selection([found], is_simulation=is_simulation)
     exports: list[Export] = []
-    unfit, example = 0, ""
+    unfit, example, is_any = 0, "", False
     async with aclosing(container.pages()) as pages:
         async for listed in pages:
+            is_any = is_any or bool(listed)
             page = [each for each in listed if each.is_simulated == is_simulation]
             if len(page) < len(listed):
                 unfit += len(listed) - len(page)
@@ -192,7 +199,8 @@ async def select(
                 exports += page if database is None else await database.pending(page)
     if latest and database is not None:
         exports = await database.pending(exports)
-    return Selection(sorted(exports, key=_by_age), unfit, example, is_simulation)
+    others = None if is_any else await container.others()
+    return Selection(sorted(exports, key=_by_age), unfit, example, is_simulation, others)
 
 
 def _keep_apart(selection: Selection, settings: Settings, progress: Progress) -> None:
@@ -207,6 +215,13 @@ def _keep_apart(selection: Selection, settings: Settings, progress: Progress) ->
         )
     _LOG.info("passed over %d simulated exports, such as %s", selection.unfit, selection.example)
     progress.pass_over(selection.unfit, selection.example)
+
+
+def _tell_others(selection: Selection, settings: Settings, progress: Progress) -> None:
+    """Warns where nothing is named like an export, but something is there: the URL may be another container's."""
+    if selection.others is not None:
+        _LOG.warning("%s holds no export, but %s. %s", settings.container, selection.others, NAMES)
+        progress.find_others(selection.others)
 
 
 def _by_age(each: Export) -> tuple[datetime, str]:

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Protocol
 
-from aetl.models import Export, LoadReport
+from aetl.models import Export, LoadReport, OtherBlobs
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ class Progress(Protocol):
 
     def pass_over(self, count: int, example: str) -> None:
         """So many simulated exports are not taken, such as this one."""
+
+    def find_others(self, others: OtherBlobs) -> None:
+        """The container holds no export, but these."""
 
 
 class LoggedProgress:
@@ -56,4 +59,7 @@ class LoggedProgress:
         pass
 
     def pass_over(self, count: int, example: str) -> None:
+        pass
+
+    def find_others(self, others: OtherBlobs) -> None:
         pass

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aetl.cli.display import is_terminal
-from aetl.models import Export, LoadReport
+from aetl.models import Export, LoadReport, OtherBlobs
 from aetl.progress import LoggedProgress, Progress
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ class _Bar:
     def pass_over(self, count: int, example: str) -> None:
         pass
 
+    def find_others(self, others: OtherBlobs) -> None:
+        pass
+
     def stop(self) -> None:
         """Takes the bar away."""
         if self._bars is not None:
@@ -98,6 +101,7 @@ class RememberingProgress:
         self.reports: list[LoadReport] = []
         self.passed_over = 0
         self.example = ""
+        self.others: OtherBlobs | None = None
         self._listener = listener
         self.begin, self.advance = listener.begin, listener.advance
 
@@ -107,3 +111,6 @@ class RememberingProgress:
 
     def pass_over(self, count: int, example: str) -> None:
         self.passed_over, self.example = count, example
+
+    def find_others(self, others: OtherBlobs) -> None:
+        self.others = others

@@ -97,7 +97,8 @@ def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
             vars(error)["reports"] = reports
     if as_json and failure is None:
         loads = [display.report_as_json(report) for report in reports]
-        display.print_json({"loads": loads, "passed_over": progress.passed_over})
+        others = progress.others and {"count": progress.others.count, "example": progress.others.example}
+        display.print_json({"loads": loads, "passed_over": progress.passed_over, "other_blobs": others})
     elif not quiet and not as_json and reports:
         display.print_reports(reports)
     elif not quiet and not as_json and failure is None:

@@ -161,7 +161,7 @@ _FOLDER = "Name an Azure container's URL or a folder that exists."
 _FILES = "An export is a file in the folder itself, and no link to another one."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOUCH = Obstacle(
-    "was changed in no year between 1 and 9999, as its file's time says, so nobody knows which exports are newer",
+    "has a time of change outside the years 1 to 9999, so nobody knows which exports are newer",
     "Set the file's time: touch FILE.",
 )
 

@@ -240,3 +240,19 @@ def test_a_gzipped_export_loads_from_azure(azure_container: AzureContainer) -> N
     azure_container.upload(blob_name(0, ".gz"), encode(make_export(4), compress=True))
     succeed("load", env={"CHAT_DB_CONTAINER_URL": azure_container.url_with_sas()})
     assert counts() == (4, 8, 4)
+
+
+@pytest.mark.parametrize("mode", [(), ("--dry-run",)], ids=["load", "dry run"])
+def test_a_folder_with_nothing_named_like_an_export_is_told(mode: tuple[str, ...]) -> None:
+    Path("others").mkdir()
+    for name in ("dump_\x1b[31m.json", "dump_2.json"):
+        Path("others", name).write_text("{}")
+
+    done = run_aetl("load", "--container", "others", *mode)
+    as_json = run_aetl("load", "--container", "others", "--json", *mode)
+
+    assert (done.returncode, as_json.returncode) == (0, 0)
+    line = one_line(done.stderr)
+    assert "others holds no export, but 2 with other names, such as 'dump_" in line and "backup_<UTC time>" in line
+    assert "\x1b" not in line
+    assert json.loads(as_json.stdout)["other_blobs"]["count"] == 2

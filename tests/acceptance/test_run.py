@@ -121,7 +121,7 @@ def test_simulated_exports_are_passed_over_and_that_is_told() -> None:
     told = f"Passed over 1 simulated export, such as {name}: `aetl run` made it up.\n"
     assert succeed(*load).endswith(f"Nothing new.\n{told}")
     assert succeed(*load, "--quiet") == ""
-    assert json.loads(succeed(*load, "--json")) == {"loads": [], "passed_over": 1}
+    assert json.loads(succeed(*load, "--json")) == {"loads": [], "passed_over": 1, "other_blobs": None}
     assert succeed(*load, "--dry-run").endswith(told)
 
     real = write(Path("container"), 0, make_export())

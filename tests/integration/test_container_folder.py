@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,8 @@ from aetl.errors import (
     ContainerNotFound,
     ExportChanged,
 )
+from aetl.pipeline import load
+from tests.exports import make_export, write
 from tests.integration.containers import CONTENT, NAME, chunks, content, folder_place, listing
 
 
@@ -65,3 +70,40 @@ async def test_a_file_is_no_folder(tmp_path: Path) -> None:
             await listing(container)
         with pytest.raises(ContainerError):
             await container.write(NAME, chunks(b"{}"))
+
+
+def stated(seconds: int) -> SimpleNamespace:
+    """What a file system says of a file that was changed so many seconds after 1970."""
+    return SimpleNamespace(st_ino=1, st_size=2, st_mtime_ns=seconds * 10**9)
+
+
+@pytest.mark.parametrize("year", [1, 1600, 1969, 1970, 2446, 9999])
+def test_a_file_of_any_year_that_a_calendar_has_was_changed_then(year: int) -> None:
+    moment = datetime(year, 6, 1, tzinfo=UTC)
+    seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+    export = folder._export(NAME, stated(seconds))  # type: ignore[arg-type]
+    assert (export.created, export.obstacle) == (moment, None)
+
+
+@pytest.mark.parametrize("seconds", [253_402_300_800, -62_135_596_801, 2**63, -(2**63)])
+async def test_a_file_of_no_year_fails_alone_and_is_found_beforehand(
+    seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few file systems keep such times: what lstat says is changed here."""
+    names = [write(tmp_path / "exports", night, make_export(first=night)) for night in range(3)]
+    lstat = Path.lstat
+
+    def wild(path: Path) -> Any:
+        found = lstat(path)
+        return SimpleNamespace(**vars(stated(seconds)), st_mode=found.st_mode) if path.name == names[1] else found
+
+    monkeypatch.setattr(Path, "lstat", wild)
+    reports = await load(Settings(container="exports"))
+    assert {report.blob: report.status for report in reports} == dict(
+        zip(names, ("loaded", "failed", "loaded"), strict=True)
+    )
+    (error,) = [str(report.error) for report in reports if report.error]
+    assert "touch FILE" in error
+    async with open_container(Settings(container="exports")) as container:
+        (warning,) = [each for each in await container.examine() if each.level != "ok"]
+    assert f"1 of the exports cannot be read, for example {names[1]}" in warning.message

@@ -21,7 +21,7 @@ from aetl.errors import (
     ExportExists,
     ExportNotFound,
 )
-from aetl.models import Export
+from aetl.models import Export, OtherBlobs
 from tests.azurite import AzureContainer, Azurite
 from tests.integration.containers import CONTENT, NAME, Place, azure_place, chunks, content, folder_place, listing
 
@@ -233,3 +233,18 @@ async def test_the_page_of_an_azure_listing_is_followed_by_the_next(
         azure_container.upload(f"backup_{number}.json", b"")
     async with open_container(azure_place(azure_container).settings) as container:
         assert [len(page) async for page in container.pages()] == [3, 3, 1]
+
+
+async def test_what_is_no_export_is_counted_with_an_example(place: Place, container: Container) -> None:
+    assert await container.others() is None
+    assert await bad_findings(container) == []
+    for name in ("dump_2.json", "dump_1.json", "backup_1.txt"):
+        place.put(name, b"{}")
+    others = await container.others()
+    assert others == OtherBlobs(3, "backup_1.txt")
+    ((level, message),) = await bad_findings(container)
+    assert level == "warning" and message.endswith("holds no export, but 3 with other names, such as 'backup_1.txt'")
+
+
+async def bad_findings(container: Container) -> list[tuple[str, str]]:
+    return [(each.level, each.message) for each in await container.examine() if each.level != "ok"]

@@ -16,7 +16,7 @@ from aetl.errors import (
     ExportNotFound,
     LoadRunning,
 )
-from aetl.models import Export, LoadReport, TableCounts
+from aetl.models import Export, LoadReport, OtherBlobs, TableCounts
 from aetl.pipeline import export, load, status
 from tests.azurite import AzureContainer
 from tests.exports import blob_name, encode, event, in_order, make_export, parent, session, write
@@ -76,6 +76,9 @@ class Meddler:
 
     def end(self, report: LoadReport) -> None:
         self.ended.append(report)
+
+    def find_others(self, others: OtherBlobs) -> None:
+        pass
 
     def pass_over(self, count: int, example: str) -> None:
         pass
