@@ -29,7 +29,8 @@ AetlError                       1   unexpected failure
  +- UnexpectedFailure           1   something went wrong with one export that nobody thought of
 
 The number is the exit code of the command line. A message says what went wrong and where; `hint`
-says what the operator can do about it; `ends_run` whether it concerns all exports, or one of them.
+says what the operator can do about it; `ends_run` whether it concerns all exports, or one of them;
+`is_about_data` whether what is in an export explains all of it, so that no traceback is needed.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class AetlError(Exception):
 
     exit_code = 1
     ends_run = True
+    is_about_data = False
     hint = "The log file has the details."
     reports: tuple[LoadReport, ...] = ()
 
@@ -106,6 +108,7 @@ class ExportError(ContainerError):
     """One export cannot be read, for a reason of its own: a load goes on with the next one."""
 
     ends_run = False
+    is_about_data = True
 
 
 class ExportNotFound(ExportError):
@@ -199,6 +202,7 @@ class ContractError(AetlError):
 
     exit_code = 6
     ends_run = False
+    is_about_data = True
     hint = "Have the export written anew, or change the contract (--schema)."
 
 

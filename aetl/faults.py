@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from aetl.models import REFERS_TO_NOTHING, Fault, LoadReport, Reject
+from aetl.models import REFERS_TO_NOTHING, Fault, Reject
 
 _MOST_KINDS = 100
 """So many kinds are told apart: every record may have a new key of its own."""
@@ -39,15 +39,3 @@ def in_words(faults: Sequence[Fault]) -> str:
     ]
     more = len(faults) - len(told)
     return "; ".join([*told, *([f"and {more} more kinds of fault"] if more else [])])
-
-
-def warnings(report: LoadReport) -> list[str]:
-    """A line for whatever an export holds that is not in the database although it was loaded."""
-    lines = [f"{name!r} was skipped: the contract knows no such table" for name in report.skipped]
-    for table, keys in report.unknown_keys.items():
-        lines += [f"{table}: the key {key!r} was left out: the contract has no such column" for key in keys]
-    if report.status == "loaded" and report.rejected:
-        read = sum(counts.read for counts in report.tables.values())
-        why = in_words(report.faults) or "_aetl_rejects says why"
-        lines.append(f"{report.rejected:,} of {read:,} records were rejected: {why}")
-    return lines

@@ -33,13 +33,13 @@ from aetl.errors import (
     ExportDamaged,
     UnexpectedFailure,
 )
-from aetl.faults import warnings
 from aetl.hashing import TableHash, digest_of_all
 from aetl.logs import log_this, redact, traceback_once
 from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, OtherBlobs, State
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
 from aetl.tally import Tally
+from aetl.telling import log_report
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,7 +95,9 @@ async def load(
             selection = await select(container, database, latest=latest, blob=blob)
             _keep_apart(selection, settings, progress)
             _tell_others(selection, settings, progress)
-            return await load_all(selection.exports, container, contract, database, max_rejects, progress)
+            return await load_all(
+                selection.exports, container, contract, database, max_rejects, progress, redact(settings.database)
+            )
 
 
 @log_this
@@ -235,8 +237,12 @@ async def load_all(
     database: Database,
     max_rejects: int | None,
     progress: Progress,
+    into: str,
 ) -> list[LoadReport]:
-    """Loads one export after the other and notes in the ledger why one is not in."""
+    """Loads one export after the other and notes in the ledger why one is not in.
+
+    `into` is the database as the log may name it.
+    """
     reports: list[LoadReport] = []
     for each in exports:
         tally = Tally(each, contract.tables, max_rejects, progress)
@@ -257,8 +263,7 @@ async def load_all(
                 raise
             report = replace(report, load_id=load_id)
         progress.end(report)
-        for line in warnings(report):
-            _LOG.warning("%s: %s", report.blob, line)
+        log_report(report, into)
         reports.append(report)
     return reports
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from aetl.cli.process import Ending, forget_stdout, write
-from aetl.faults import warnings
 from aetl.logs import outgoing, outgoing_json
 from aetl.models import DatabaseDigest, Export, Finding, LoadReport, TableCounts
+from aetl.telling import warnings
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,10 +25,10 @@ _LOGGED = "_aetl_traceback_logged"
 def log_this(func: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def log_this(
-    *, level: int = logging.INFO, of: Callable[..., str] | None = None
+    *, level: int = logging.DEBUG, of: Callable[..., str] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def log_this(
-    func: Callable[..., Any] | None = None, /, *, level: int = logging.INFO, of: Callable[..., str] | None = None
+    func: Callable[..., Any] | None = None, /, *, level: int = logging.DEBUG, of: Callable[..., str] | None = None
 ) -> Any:
     """Log the start and the end of each call, so that no function has to write log messages itself.
 
@@ -36,7 +36,8 @@ def log_this(
     begins with its first item and counts the time spent in the generator, not in its consumer; it is iterated only
     (send and throw do not reach it, so put a contextmanager decorator below this one, not above).
 
-    `level` is that of the start and of a good end; failures are errors, cancellations warnings. Arguments are not
+    `level` is that of the start and of a good end; failures are errors, cancellations warnings. An error with a true
+    `is_about_data` is told in full elsewhere: it has this level too, and no traceback. Arguments are not
     logged, they may be secret: `of` gets them all and says in a few words what the call works on. Durations are in
     seconds. Whatever the function raises is raised on unchanged.
     """
@@ -54,9 +55,12 @@ def log_this(
 
 
 def traceback_once(error: BaseException) -> BaseException | None:
-    """Give `error` as a record's `exc_info` for the first time, and None from then on, so that it is logged once."""
+    """Give `error` as a record's `exc_info` for the first time, and None from then on, so that it is logged once.
+
+    Where it is about data, no line of Python explains it: then always None.
+    """
     # vars() and not setattr: an exception may be a frozen dataclass, but each has a __dict__.
-    if _LOGGED in vars(error):
+    if _LOGGED in vars(error) or getattr(error, "is_about_data", False):
         return None
     vars(error)[_LOGGED] = True
     return error
@@ -181,6 +185,6 @@ def _judge(error: BaseException | None, level: int) -> tuple[str, int, str]:
     message = str(error)
     reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
     if isinstance(error, Exception):
-        return "failed", max(level, logging.ERROR), reason
+        return "failed", level if getattr(error, "is_about_data", False) else max(level, logging.ERROR), reason
     # asyncio.CancelledError, KeyboardInterrupt, SystemExit: wanted by somebody, and asyncio needs no import to know it.
     return "cancelled", max(level, logging.WARNING), reason

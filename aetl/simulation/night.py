@@ -62,7 +62,9 @@ async def simulate(
         tell("4. emptied its tables")
         newest = (await select(container, database, latest=True)).exports
         tell(f"5. took the newest simulated export, {newest[0].name}")
-        reports = await load_all(newest, container, contract, database, 0, progress or LoggedProgress())
+        listener = progress or LoggedProgress()
+        into = redact(settings.database)
+        reports = await load_all(newest, container, contract, database, 0, listener, into)
         tell("6. loaded it" if reports[0].error is None else "6. could not load it")
     return reports
 

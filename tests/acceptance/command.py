@@ -59,8 +59,9 @@ def tell_to_end(process: subprocess.Popen[str], number: signal.Signals) -> tuple
 
 
 def start(*args: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """A run under way."""
-    return subprocess.Popen([*AETL, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
+    """A run under way; where it moves data, its log tells of every stage."""
+    stages = ("--log-level", "DEBUG") if {"load", "run", "export"}.intersection(args) else ()
+    return subprocess.Popen([*AETL, *args, *stages], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
 
 
 def environment(more: Mapping[str, str] | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import aetl
 from aetl.logs import set_up_logging
 from tests.acceptance.command import AETL, SECONDS, environment, fail, files, one_line, run_aetl, start, succeed
 from tests.conftest import ROOT
@@ -175,6 +176,39 @@ def test_the_log_as_json_is_one_object_a_line() -> None:
     assert {line["event"] for line in lines if "stage" in line} == {"start", "end"}
 
 
+@pytest.mark.parametrize("command", ["load", "run"])
+def test_the_log_has_one_line_per_export(command: str) -> None:
+    name = write(EXPORTS, 0, make_export(2)) if command == "load" else ""
+    succeed(command, "--container", "exports" if command == "load" else "simulated")
+    (line,) = Path("global.log").read_text("utf-8").splitlines()
+    assert " INFO " in line and name in line
+    size = next(
+        each.stat().st_size for each in Path(EXPORTS if command == "load" else "simulated").glob("backup_*.json")
+    )
+    assert f": loaded, {size} bytes in " in line and f", into local.db, by aetl {aetl.__version__}: sessions " in line
+    if command == "load":
+        assert line.endswith(
+            "sessions 2 read, 2 loaded, 0 unchanged, 0 rejected; events 4 read, 4 loaded, 0 unchanged, 0 rejected; "
+            "event_parents 2 read, 2 loaded, 0 unchanged, 0 rejected"
+        )
+
+
+@pytest.mark.parametrize("data", [b"[]", b"{", None], ids=["an array", "cut off", "a reject"])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_fault_in_the_data_is_one_line_of_the_log_without_a_traceback(data: bytes | None, log_format: str) -> None:
+    document = make_export(2)
+    document["events"][0]["ts"] = "yesterday"
+    name = write(EXPORTS, 0, document if data is None else data)
+    said = fail(6, "load", "--container", EXPORTS, "--log-format", log_format).removeprefix("aetl: error: ")
+    (line,) = Path("global.log").read_text("utf-8").splitlines()
+    if log_format == "json":
+        fields = json.loads(line)
+        assert (fields["level"], fields["blob"], fields["status"]) == ("ERROR", name, "failed")
+        assert (fields["database"], fields["version"]) == ("local.db", aetl.__version__)
+        line = fields["message"]
+    assert "by aetl" in line and line.endswith(said.removeprefix(name))
+
+
 @pytest.mark.parametrize(("level", "is_told"), [("DEBUG", True), ("info", True), ("WARNING", False), ("ERROR", False)])
 def test_the_log_level_says_what_is_logged(level: str, is_told: bool) -> None:
     succeed("run", "--log-level", level)
@@ -187,7 +221,7 @@ def test_two_processes_may_write_one_log() -> None:
         succeed("run", "--sessions", "1")
         logging.getLogger("test").info("after")
     log = Path("global.log").read_text("utf-8")
-    assert "before" in log and "simulate: done" in log and "after" in log
+    assert "before" in log and ": loaded, " in log and "after" in log
 
 
 @pytest.mark.parametrize("option", [(), ("--quiet",), ("--json",)], ids=str)

@@ -300,7 +300,7 @@ def test_a_stage_is_named_without_the_package(caplog: pytest.LogCaptureFixture) 
 # Set-up and formats
 
 
-def write(log_file: Path, log_format: Any, *actions: Callable[[], object], level: str | int = "INFO") -> str:
+def write(log_file: Path, log_format: Any, *actions: Callable[[], object], level: str | int = "DEBUG") -> str:
     with set_up_logging(log_file, level, log_format):
         for action in actions:
             action()
