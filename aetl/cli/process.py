@@ -177,7 +177,8 @@ def _exit_code(command: Callable[[], int | None]) -> int:
         if not isinstance(error, Exception):
             _ignore_signals()
         ending = explain(error)
-        say(f"error: {ending.message}. {ending.hint}" if ending.hint else ending.message)
+        stop = "" if ending.message.endswith("?") else "."
+        say(f"error: {ending.message}{stop} {ending.hint}" if ending.hint else ending.message)
         if isinstance(error, OSError):
             forget_stdout()  # the disk that it goes to may be full
         return ending.exit_code

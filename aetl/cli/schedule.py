@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aetl.cli.group import Commands
 from aetl.cli.job import choose_command, commands_of, common_options, create_for_unix
 from aetl.cli.process import say, show
 from aetl.errors import ConfigurationError, SchedulingError
@@ -25,7 +26,7 @@ _SYSTEM_VARIABLES = r"SYSTEM\CurrentControlSet\Control\Session Manager\Environme
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @click.pass_context
 def schedule(ctx: click.Context) -> int:
     """Have the system start aetl by the clock."""

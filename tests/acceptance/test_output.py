@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import aetl
+from aetl.config import variable_names
 from aetl.logs import set_up_logging
 from tests.acceptance.command import AETL, SECONDS, environment, fail, files, one_line, run_aetl, start, succeed
 from tests.conftest import ROOT
@@ -35,6 +36,38 @@ def broken_sql() -> Path:
 @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)], ids=["aetl", *COMMANDS])
 def test_help_leaves_no_files(command: tuple[str, ...]) -> None:
     assert succeed(*command, "--help").startswith("Usage: aetl")
+    assert files() == set()
+
+
+def test_help_is_whole_and_says_what_there_is_to_know() -> None:
+    said = succeed("-h")
+    assert said == succeed("--help")
+    assert "..." not in said.partition("Options:")[2]
+    assert max(map(len, said.splitlines())) <= 80
+    for word in ("aetl load --container", "aetl status --max-age", "75   ", *variable_names()):
+        assert word in said
+    assert [line.split()[0] for line in said.partition("Exit codes:\n")[2].partition("\n\n")[0].splitlines()] == [
+        "0", "1", "2", "3", "4", "5", "6", "75", "130", "143"
+    ]  # fmt: skip
+    for command in (*COMMANDS, "schedule"):
+        assert succeed(command, "-h").startswith(f"Usage: aetl {command}")
+        assert "..." not in succeed(command, "-h").partition("\n\n")[2]
+
+
+@pytest.mark.parametrize(("arguments", "meant"), [
+    (["laod"], "load"), (["load", "--lates"], "--latest"), (["schedule", "craete"], "create"),
+], ids=str)  # fmt: skip
+def test_what_is_mistyped_gets_a_suggestion(arguments: list[str], meant: str) -> None:
+    assert f". Did you mean '{meant}'? See aetl " in fail(2, *arguments)
+
+
+@unix
+@pytest.mark.parametrize(("line", "known"), [
+    ("aetl lo", "load"), ("aetl --qui", "--quiet"), ("aetl load --late", "--latest"), ("aetl schedule cr", "create"),
+])  # fmt: skip
+def test_a_shell_completes_commands_and_options(line: str, known: str) -> None:
+    env = {"_AETL_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    assert run_aetl(env=env).stdout.split() == [f"plain,{known}"]
     assert files() == set()
 
 
