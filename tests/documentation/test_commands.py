@@ -62,7 +62,7 @@ def test_the_programs_own_options_are_named() -> None:
 
 
 def test_no_option_is_named_that_does_not_exist() -> None:
-    named = {token for span in SPANS for token in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", span)}
+    named = {token for span in SPANS for token in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", span)}
     assert named - FOREIGN_OPTIONS - {"-m"} <= EVERY_OPTION
 
 
