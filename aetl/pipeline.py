@@ -35,7 +35,7 @@ from aetl.errors import (
 )
 from aetl.hashing import TableHash, digest_of_all
 from aetl.logs import log_this, redact, traceback_once
-from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, OtherBlobs, State
+from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, OtherBlobs, Outcome, State, TableCounts
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
 from aetl.tally import Tally
@@ -58,6 +58,8 @@ class Selection:
     others: OtherBlobs | None = None
 
 
+_MOST_VALIDATED = 10_000
+"""Rejects: to explain each takes a while, and more of them have hardly anything new to say."""
 _TRIES = 3
 """How often an export is begun that is replaced while it is read, or whose transaction another one ends."""
 
@@ -98,6 +100,33 @@ async def load(
             return await load_all(
                 selection.exports, container, contract, database, max_rejects, progress, redact(settings.database)
             )
+
+
+@log_this
+async def validate(settings: Settings, blob: str, *, progress: Progress | None = None) -> LoadReport:
+    """Reads one export and says all that is wrong with it, without a database: what refers to nothing is not found.
+
+    Of the report `faults` say what, and `error` why it could not be read to its end.
+    """
+    contract = Contract.read(settings.schema)
+    async with open_container(settings) as container:
+        tally = Tally(await container.find(blob), contract.tables, _MOST_VALIDATED, progress or LoggedProgress())
+        try:
+            async with (
+                aclosing(container.read(tally.export)) as stored,
+                aclosing(read(stored, tally)) as chunks,
+                aclosing(cut(chunks, contract, tally)) as batches,
+                aclosing(check(batches, contract)) as checked_batches,
+            ):
+                async for batch in checked_batches:
+                    tally.look_for_unknown_keys(batch)
+                    counts = TableCounts(batch.read, rejected=len(batch.rejects))
+                    tally.add(Outcome(batch.table, counts), batch.rejects)
+        except AetlError as error:
+            if error.ends_run:
+                raise
+            return replace(tally.report("failed", error), tables=tally.report("pending").tables)
+        return tally.report("pending")
 
 
 @log_this

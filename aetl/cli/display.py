@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from aetl.cli.process import Ending, forget_stdout, write
+from aetl.cli.process import Ending, forget_stdout, show, write
 from aetl.logs import outgoing, outgoing_json
 from aetl.models import DatabaseDigest, Export, Finding, LoadReport, TableCounts
 from aetl.telling import warnings
@@ -59,6 +59,17 @@ def report_as_json(report: LoadReport) -> dict[str, Any]:
         content["error"] = report.error
     if lines := warnings(report):
         content["warnings"] = lines
+    if report.faults:
+        content["faults"] = [
+            {
+                "count": fault.count,
+                "table": fault.first.table,
+                "position": fault.first.position,
+                "pointer": fault.first.pointer,
+                "reason": fault.first.reason,
+            }
+            for fault in report.faults
+        ]
     return content
 
 
@@ -87,6 +98,17 @@ def print_reports(reports: Sequence[LoadReport]) -> None:
         if inner.row_count:
             console.print(Padding(inner, (0, 0, 0, 2)), width=max(_width(inner) + 2, console.width), crop=False)
         _print_line(console)
+
+
+def print_faults(report: LoadReport) -> None:
+    """A line per kind of fault: how often, where first, and what."""
+    read = sum(counts.read for counts in report.tables.values())
+    show(f"{report.blob}: {read:,} record{'s' * (read != 1)} read, {report.rejected:,} of them break the contract")
+    width = max((len(f"{fault.count:,}") for fault in report.faults), default=0)
+    for fault in report.faults:
+        show(f"  {fault.count:>{width},} x  {fault.first}")
+    for line in warnings(report):
+        show(f"  {line}")
 
 
 def print_exports(exports: Sequence[Export]) -> None:

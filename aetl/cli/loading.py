@@ -9,6 +9,7 @@ import click
 
 from aetl.cli.options import AS_JSON, with_settings
 from aetl.cli.process import run_async, say, show
+from aetl.errors import ContractError
 
 
 @click.command()
@@ -53,13 +54,21 @@ def _max_rejects(ctx: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option("--blob", metavar="NAME", help="Only this export, again if it is loaded already.")
 @click.option("--dry-run", is_flag=True, help="Say what would be loaded; read and change nothing.")
 @click.option(
+    "--validate", is_flag=True, help="With --dry-run and --blob: read that export, and say all that is wrong."
+)
+@click.option(
     "--max-rejects", metavar="N|all", default="0", show_default=True, callback=_max_rejects,
     help="Load an export although up to so many of its records break the contract.",
 )  # fmt: skip
 @AS_JSON
-def load(settings: Any, as_json: bool, quiet: bool, **options: Any) -> int:
+def load(settings: Any, as_json: bool, quiet: bool, validate: bool, **options: Any) -> int:
     """Load new exports into the database: the nightly job."""
     from aetl import pipeline
+
+    if validate:
+        if not options["dry_run"] or options["blob"] is None or options["latest"]:
+            raise click.UsageError("--validate goes with --dry-run and --blob, and not with --latest")
+        return _validate(settings, options["blob"], as_json=as_json, quiet=quiet)
 
     if options["latest"] and options["blob"] is not None:
         raise click.UsageError("--latest and --blob exclude each other")
@@ -81,6 +90,24 @@ def export(settings: Any, gzip: bool, as_json: bool, quiet: bool) -> int:
     elif not quiet:
         show(name)
     return 0
+
+
+def _validate(settings: Any, blob: str, *, as_json: bool, quiet: bool) -> int:
+    from aetl import pipeline
+    from aetl.cli import bar, display
+
+    with bar.shown_progress(quiet=quiet or as_json) as progress:
+        report = run_async(pipeline.validate(settings, blob, progress=progress))
+    if as_json:
+        display.print_json({"loads": [display.report_as_json(report)]})
+    elif not quiet:
+        display.print_faults(report)
+    if report.error is not None:
+        say(f"error: {report.blob}: {report.error}")
+        return report.exit_code
+    if report.rejected:
+        say(f"error: {report.blob}: {report.rejected:,} records break the contract")
+    return ContractError.exit_code if report.rejected else 0
 
 
 def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
