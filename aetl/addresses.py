@@ -280,7 +280,7 @@ def _refuse_mistakes(text: str, schemes: tuple[str, ...], known: str) -> None:
         raise ConfigurationError(
             "this is a SAS token", hint=f"Set it as the variable CHAT_DB_CONTAINER_SAS_TOKEN, and here give {known}."
         )
-    if _SIGNATURE.search(bare):
+    if _SIGNATURE.search(bare) or _SIGNATURE.search(unquote(bare)):
         raise ConfigurationError("a path can have no SAS", hint=f"Give {known}.")
     if _PLAIN_PATH.match(bare):
         return

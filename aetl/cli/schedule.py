@@ -86,12 +86,17 @@ def create(
     OPTIONS are those of the command that it starts; they stand after --.
     """
     from aetl.scheduling import Job
+    from aetl.values import checked
 
     if every is not None and daily is not None:
         raise click.UsageError("--every and --daily exclude each other")
     _refuse_secrets(options)
     chosen = choose_command(ctx, command, options, working_dir)
-    commands_of(ctx)[chosen].make_context(f"aetl {chosen}", list(options))  # else it would fail by night
+    # Else it would fail by night.
+    given = commands_of(ctx)[chosen].make_context(f"aetl {chosen}", list(options)).params
+    for name in ("container", "database"):
+        if given.get(name) is not None:
+            checked(name, given[name], f"--{name}")
     when = daily or (timedelta(minutes=5) if every is None else every)
     job = Job(_program(), (chosen, *options), working_dir, when)
     if _IS_WINDOWS:

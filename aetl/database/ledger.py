@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from aetl.logs import escape
 from aetl.models import Export, LoadReport, Reject, TableCounts
 
 
@@ -49,8 +50,9 @@ def rejected(load_id: int, reject: Reject) -> dict[str, Any]:
         "load_id": load_id,
         "table_name": reject.table,
         "position": reject.position,
-        "pointer": reject.pointer,
-        "reason": reject.reason,
+        # The record itself is kept as it is; these are shown on terminals.
+        "pointer": escape(reject.pointer),
+        "reason": escape(reject.reason),
         "record": reject.record,
     }
 
