@@ -87,7 +87,7 @@ def secrets_of(container: object, sas: object, connection_string: object, databa
         # A password up to the last @, wherever the URL breaks off; and in the pieces into which it breaks then.
         _, _, password = text.rpartition("@")[0].partition("://")[2].partition(":")
         if not _PLAIN_PATH.match(text):
-            found += [password or text.rpartition("@")[0].partition(":")[2]]
+            found += [password if "://" in text else text.rpartition("@")[0].partition(":")[2]]
             found += re.split(r"[/\\?#@:;&=\s]", password) if re.search(r"[/\\?#\s]", password) else []
     if connection_string:
         found += [each[1] for each in _SECRETS.finditer(str(connection_string))]

@@ -14,6 +14,7 @@ from aetl.addresses import (
     check_database,
     check_sas,
     path_of,
+    secrets_of,
 )
 from aetl.errors import ConfigurationError
 
@@ -218,3 +219,10 @@ def test_other_urls_are_refused(url: str, scheme: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         path_of(url, scheme)
     assert "path" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://postgres@127.0.0.1:5432/db?search_path=a", "postgresql://host/db", "a:b.db"]
+)
+def test_a_database_without_a_password_has_no_secret(url: str) -> None:
+    assert secrets_of(None, None, None, url) == []
