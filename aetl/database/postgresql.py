@@ -28,6 +28,7 @@ from aetl.database.postgresql_schema import (
 )
 from aetl.database.postgresql_session import Connection, close, connect, fetch, name_of, set_up
 from aetl.database.postgresql_statements import Statements, read_table
+from aetl.database.postgresql_triggers import guards, refuse_on_ledger
 from aetl.database.statements import check_columns, in_key_order, in_schema, read_statements
 from aetl.errors import DatabaseNotFound, LoadRunning
 from aetl.models import Export, Finding, LoadReport, Reject, Row
@@ -37,7 +38,7 @@ _TEXTS = ("text", "varchar", "bpchar")
 """The types that are compared by a collation."""
 _MORE_STATEMENTS = (
     "session", "schemas", "enter", "lock", "there", "describe", "lacking",
-    "repeated", "versions", "first", "known",
+    "repeated", "versions", "first", "known", "guards", "lost", "altered",
     "simulation_relations", "simulation_drop", "simulation_create",
 )  # fmt: skip
 
@@ -147,6 +148,8 @@ class PostgreSQL:
         for table in self._statements.tables.values():
             for statement in (table.create, *(table.keys if with_keys else ())) if table.name in made else ():
                 await self._db.execute(statement)
+        found = await guards(self._db, self._schema, self._statements)
+        refuse_on_ledger(found, self._name)
         named = named_in_ledger(export)
         ledger = self._statements.ledger
         ((is_older,),) = await fetch(self._db, ledger["is_older"], named)
@@ -161,6 +164,7 @@ class PostgreSQL:
             load_id,
             is_older=is_older,
             made=made,
+            guards=found,
         )
 
     async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:

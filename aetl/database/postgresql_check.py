@@ -8,6 +8,7 @@ from aetl.database.postgresql_errors import ERRORS, as_aetl_error
 from aetl.database.postgresql_schema import tables_there
 from aetl.database.postgresql_session import Connection, fetch
 from aetl.database.postgresql_statements import Statements
+from aetl.database.postgresql_triggers import guards
 from aetl.errors import DatabaseInaccessible
 from aetl.models import Finding
 
@@ -34,6 +35,10 @@ async def examine(
     names = [] if is_new else [*there, "_aetl_loads", "_aetl_rejects"]
     for row in await fetch(connection, statements.ledger["lacking"], {"schema": schema, "names": names}):
         yield Finding("failure", "database", f"this role lacks {row['privilege']} on {row['names']}", _RIGHTS)
+    for guard in await guards(connection, schema, statements):
+        if guard.comes_first:
+            advice = "A load fails where records are not there afterwards, and warns where they have other values."
+            yield Finding("warning", "database", f"{guard} may change or drop what a load writes", advice)
     transaction = connection.transaction()
     await transaction.start()
     try:

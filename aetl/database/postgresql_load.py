@@ -18,6 +18,7 @@ from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_session import Connection, attempt, execute_many, fetch
 from aetl.database.postgresql_staging import OF_THE_ROW, Placed, Staging
 from aetl.database.postgresql_statements import Statements, TableStatements
+from aetl.database.postgresql_triggers import Guard, look_for_lost
 from aetl.database.rejects import reject_orphan
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
 
@@ -54,6 +55,7 @@ class PostgreSQLLoad:
         *,
         is_older: bool,
         made: frozenset[str],
+        guards: Sequence[Guard],
     ) -> None:
         self.load_id = load_id
         self.is_finished = False
@@ -61,6 +63,7 @@ class PostgreSQLLoad:
         self._name = name
         self._statements = statements
         self._is_older = is_older
+        self._guards = guards
         self._staging = {
             table: Staging(connection, schema, statements, table, columns[table], is_made=table in made)
             for table in statements.tables
@@ -87,7 +90,12 @@ class PostgreSQLLoad:
         with postgresql_errors(self._name):
             await self._send()
             await self._copied()
-            return self._refused + [await self._bring_in(staging) for staging in self._staging.values()]
+            brought = [await self._bring_in(staging) for staging in self._staging.values()]
+            if self._guards:
+                await self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what a trigger puts off comes now
+                for staging in self._staging.values():
+                    await self._look_for_lost(staging)
+            return self._refused + brought
 
     async def end(self) -> None:
         """Breaks off what a load that failed was still doing, so that it can be rolled back."""
@@ -195,7 +203,7 @@ class PostgreSQLLoad:
     async def _bring_versions(self, staging: Staging) -> int:
         """The first version of each record, then the second of each that has one: the database sees what differs."""
         if self._is_older:
-            await self._connection.execute(await staging.known())
+            await self._connection.execute(await staging.by_key("known"))
         with tempfile.TemporaryFile(prefix="aetl-") as spool:
             async with attempt(self._connection, is_kept=False):
                 cursor = await self._connection.cursor(staging.filled_in("versions"))
@@ -204,12 +212,18 @@ class PostgreSQLLoad:
                         pickle.dump((version, [staging.as_staged(record) for record in some]), spool)
             await self._connection.execute(staging.filled_in("first"))
             changed = await self._changed_by(staging.table.upsert)
+            await self._look_for_lost(staging)
             for _, pieces in groupby(_unpickled(spool), key=itemgetter(0)):
                 await self._connection.execute(staging.table.clear)
                 for _, placed in pieces:
                     await staging.stage(*zip(*placed, strict=True))
                 changed += await self._changed_by(staging.table.upsert)
+                await self._look_for_lost(staging)
         return changed
+
+    async def _look_for_lost(self, staging: Staging) -> None:
+        if self._guards:
+            await look_for_lost(self._connection, staging, self._guards, self._name, is_older=self._is_older)
 
     async def _take_out_orphans(self, staging: Staging) -> list[Reject]:
         """What refers to nothing, then what refers to that, and so on."""

@@ -163,15 +163,19 @@ class Staging:
         }
         return _NAME.sub(lambda found: (names | more)[found[1]], self._statements.ledger[statement])
 
-    async def known(self) -> str:
-        """The statement that takes what the table knows already out of the temporary one."""
+    async def is_alike(self) -> bool:
+        """Whether table and temporary table have columns of the same types."""
+        return self._types == (await self._look_at(self._target))[0]
+
+    async def by_key(self, statement: str) -> str:
+        """A statement of the ledger's about the records of the temporary table that the table has, or has not."""
         types = dict(zip(self.columns, (await self._look_at(self._target))[0], strict=True))
         staged = dict(zip(self.columns, self._types, strict=True))
         alike = [
             f"old.{_quoted(each)} = new.{_quoted(each)}" + f"::{types[each]}" * (types[each] != staged[each])
             for each in self.table.key
         ]
-        return self.filled_in("known", alike=" AND ".join(alike))
+        return self.filled_in(statement, alike=" AND ".join(alike))
 
     async def _look_at(self, table: tuple[str, str]) -> tuple[list[str | None], bool]:
         """The types of a table's columns, and whether nothing but those and NOT NULL says what they take."""
