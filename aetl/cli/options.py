@@ -54,7 +54,7 @@ def with_settings(function: Callable[..., int]) -> Callable[..., int]:
                 say("warning: a password on the command line shows in the process list; the environment hides it")
             with (
                 _logging(settings, only_reads=function.__name__ in _ONLY_READ),
-                warnings_said(),
+                warnings_said(quiet=options["quiet"]),
             ):
                 try:
                     return function(settings, **options)

@@ -118,17 +118,26 @@ def forget_stdout() -> None:
 
 
 class _Warnings(logging.Handler):
-    """Says on stderr what aetl warns of in the log; that a stage was cancelled is said otherwise."""
+    """Says on stderr what aetl warns of in the log; that a stage was cancelled is said otherwise.
+
+    Where somebody watches, it also says what is waited for: such records have `waits_for`.
+    """
+
+    def __init__(self, *, is_watched: bool) -> None:
+        super().__init__()
+        self._is_watched = is_watched
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self._is_watched and hasattr(record, "waits_for"):
+            say(record.getMessage())
         if record.levelno == logging.WARNING and not hasattr(record, "stage"):
             say(f"warning: {record.getMessage()}")
 
 
 @contextmanager
-def warnings_said() -> Iterator[None]:
+def warnings_said(*, quiet: bool) -> Iterator[None]:
     """Shows the operator what the log warns of: whatever was not as it should be, so also where --quiet is given."""
-    handler = _Warnings()
+    handler = _Warnings(is_watched=not quiet and sys.stderr is not None and sys.stderr.isatty())
     logger = logging.getLogger("aetl")
     logger.addHandler(handler)
     try:

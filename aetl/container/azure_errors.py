@@ -90,7 +90,7 @@ def _by_status(
     if status:
         return ContainerUnreachable(f"{what}: the server answered {said}, also when asked again")
     broken = what_broke(error)
-    return ContainerUnreachable(f"{what}: {broken.message}", hint=broken.hint)
+    return ContainerUnreachable(f"{what}: {broken.message}, also when asked again", hint=broken.hint)
 
 
 def _trouble_of_sas(what: str, settings: Settings) -> ContainerAccessDenied | None:

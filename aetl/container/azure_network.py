@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -24,7 +26,7 @@ def what_broke(error: BaseException) -> Broken:
     for reason in _reasons(error):
         if found := _known(reason):
             return found
-    return Broken(f"the server gave no answer ({type(error).__name__}), also when asked again", _ADDRESS)
+    return Broken(f"the server gave no answer ({type(error).__name__})", _ADDRESS)
 
 
 def _reasons(error: BaseException | None) -> Iterator[BaseException]:
@@ -47,7 +49,7 @@ def _known(reason: BaseException) -> Broken | None:
     if isinstance(reason, aiohttp.ClientConnectorDNSError):
         return Broken(
             f"the name {host} cannot be resolved (DNS: {words})",
-            "Check the storage account's name in the URL, and this machine's DNS.",
+            "Check the name (the account's in the URL, or a proxy's in HTTPS_PROXY), and this machine's DNS.",
         )
     if isinstance(reason, aiohttp.ClientConnectorCertificateError):
         return Broken(
@@ -65,18 +67,17 @@ def _known(reason: BaseException) -> Broken | None:
             return Broken(f"{host}:{port} refused the connection: nothing listens there", _ADDRESS)
         return Broken(f"{host}:{port} cannot be reached ({words})", _ADDRESS)
     if isinstance(reason, aiohttp.ConnectionTimeoutError):
-        return Broken("the server cannot be reached: no connection in time, also when tried again", _ADDRESS)
+        return Broken("the server cannot be reached: no connection in time", _ADDRESS)
     if isinstance(reason, TimeoutError):
-        return Broken("the server was silent or all too slow, also when asked again", _ADDRESS)
+        return Broken("the server was silent or all too slow", _ADDRESS)
     return None
 
 
 def _words(error: BaseException) -> str:
     """The reason in a few words of the system's own, which hold no URL."""
     if isinstance(error, ssl.SSLError):
-        return (
-            str(getattr(error, "verify_message", None) or getattr(error, "reason", None) or "no reason given")
-            .rstrip(".")
-            .lower()
-        )
+        words = getattr(error, "verify_message", None) or getattr(error, "reason", None) or "no reason given"
+        return str(words).rstrip(".").lower().replace("_", " ")
+    if isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno:
+        return os.strerror(error.errno)  # asyncio's own words name the address once more
     return str(getattr(error, "strerror", None) or type(error).__name__)

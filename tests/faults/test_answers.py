@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from aetl.config import Settings
-from aetl.container import azure_transport, open_container
+from aetl.container import azure_retry, azure_transport, open_container
 from aetl.container.azure import Azure
 from aetl.errors import ContainerUnreachable, ExportChanged, ExportUnavailable
 from aetl.models import Export, Finding
@@ -44,7 +51,7 @@ def blob(name: str, properties: str) -> str:
 
 
 @asynccontextmanager
-async def answering(script: Script) -> AsyncIterator[Azure]:
+async def answering(script: Script, *, retries: int = 0, pause: float = 1) -> AsyncIterator[Azure]:
     """A container whose server answers each request as the script says."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,7 +66,8 @@ async def answering(script: Script) -> AsyncIterator[Azure]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/account/exports?sp=rl&sig=x"
-    async with server, open_container(Settings(container=url, retries=0, timeout=SILENCE)) as container:
+    settings = Settings(container=url, retries=retries, pause=pause, timeout=SILENCE)
+    async with server, open_container(settings) as container:
         assert isinstance(container, Azure)
         yield container
 
@@ -213,3 +221,92 @@ async def test_a_slow_link_that_goes_on_is_waited_for(monkeypatch: pytest.Monkey
     async with answering(script) as container:
         pieces = [piece async for piece in container.read(Export("backup_1.json", "1", 4000, datetime.now(UTC)))]
     assert b"".join(pieces) == content
+
+
+async def what_a_listing_says(url: str) -> str:
+    async with open_container(Settings(container=url, sas="sp=rl&sig=x", retries=0, timeout=2)) as container:
+        with pytest.raises(ContainerUnreachable) as caught:
+            async for _ in container.pages():
+                pass
+    return caught.value.line
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> ssl.SSLContext:
+    """One that nobody trusts."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")])
+    began, ends = datetime(2025, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, began, ends).sign(key, SHA256())
+    path = tmp_path / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(made.public_bytes(Encoding.PEM) + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+@asynccontextmanager
+async def refusing_proxy(context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port of a proxy that wants a password; to whoever takes it for a server, it is one without TLS."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0, ssl=context) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_certificate_that_is_not_trusted_is_told(certificate: ssl.SSLContext) -> None:
+    async with refusing_proxy(certificate) as number:
+        line = await what_a_listing_says(f"https://127.0.0.1:{number}/account/exports")
+    assert "the certificate of 127.0.0.1 is not trusted (TLS: self-signed certificate)" in line
+
+
+async def test_a_port_without_tls_is_told() -> None:
+    async with refusing_proxy() as number:
+        line = await what_a_listing_says(f"https://127.0.0.1:{number}/account/exports")
+    assert f"127.0.0.1:{number} does not speak TLS as it should" in line and "http://" in line
+
+
+@pytest.mark.parametrize(("proxy", "says"), [
+    ("127.0.0.1:9", "the proxy 127.0.0.1:9 cannot be reached (Connection refused)"),
+    ("nowhere.invalid:9", "the name nowhere.invalid cannot be resolved"),
+    ("", "the proxy refused to go on to the server (it answered 407)"),
+])  # fmt: skip
+async def test_a_proxy_that_does_not_help_is_told(proxy: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with refusing_proxy() as number:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy or f'127.0.0.1:{number}'}")
+        line = await what_a_listing_says("https://account.blob.core.windows.net/exports")
+    assert says in line and "HTTPS_PROXY" in line
+
+
+@pytest.mark.parametrize(("url", "says"), [
+    ("https://nowhere.invalid/exports", "the name nowhere.invalid cannot be resolved (DNS: "),
+    ("http://127.0.0.1:9/account/exports", "127.0.0.1:9 refused the connection"),
+])  # fmt: skip
+async def test_a_server_that_is_not_there_is_told(url: str, says: str) -> None:
+    assert says in await what_a_listing_says(url)
+
+
+async def test_who_waits_is_told_what_for(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(azure_retry, "PATIENCE", SILENCE / 4)
+
+    async def silent(request: str) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    with caplog.at_level("INFO"):
+        async with answering(silent, retries=1, pause=0.01) as container:
+            with pytest.raises(ContainerUnreachable, match="silent or all too slow"):
+                async for _ in container.pages():
+                    pass
+    told = [record.getMessage() for record in caplog.records if hasattr(record, "waits_for")]
+    assert [line.partition(" in ")[0] for line in told] == [
+        "waiting for 127.0.0.1 to answer",
+        "the container's server is asked again",
+        "waiting for 127.0.0.1 to answer",
+    ]
