@@ -23,20 +23,8 @@ from tests.documentation.commands import (
 )
 from tests.documentation.pages import PAGES, SPANS, headings, section, table_rows
 
-# Those of pytest, the benchmark, sqlite3, az and pip.
-FOREIGN_OPTIONS = {
-    "-e",
-    "-k",
-    "-u",
-    "--failed",
-    "--scale",
-    "--large",
-    "--only",
-    "--rounds",
-    "-box",
-    "--output",
-    "--upgrade",
-}
+FOREIGN_OPTIONS = {"-k"} | {"--scale", "--large", "--only", "--rounds"}  # pytest's and the benchmark's
+FOREIGN_OPTIONS |= {"-box", "-e", "-u", "--failed", "--output", "--put-md5", "--upgrade"}  # those of other programs
 
 
 def exit_codes(kind: type[AetlError] = AetlError) -> set[int]:
