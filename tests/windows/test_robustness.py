@@ -7,18 +7,25 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from tests.exports import make_export
+from aetl.container.azure_reading import RANGE
+from tests.azurite import AzureContainer
+from tests.exports import blob_name, make_export
+from tests.faults.proxy import Fault, Proxy
 from tests.windows import wine
 from tests.windows.job import Installed, Job, content, counts
 
 SIMULATED = {"sessions": 3, "events": 6, "event_parents": 3}
+SESSIONS = 60_000
+"""Of an export that takes three ranges."""
+LOAD = ("load", "--config", "patient.yaml")
 HOLD = "import sys; file = open(sys.argv[1], sys.argv[2]); print('open', flush=True); sys.stdin.read()"
 
 
@@ -73,42 +80,67 @@ def test_what_a_killed_run_left_beside_the_database_goes_with_it(aetl: Job, fold
     assert not list(folder.glob("local.db?*"))
 
 
-def test_a_load_that_is_killed_is_rolled_back_and_the_next_one_is_whole(aetl: Job, folder: Path) -> None:
-    lay_down(folder / "container", 60_000)
-    options = ("load", "--container", "container", "--log-level", "DEBUG")
-    program = wine.windows_path(aetl.home / "env/Scripts/aetl.exe")
-    with wine.start(program, *options, cwd=folder) as process:
-        log = folder / "global.log"
-        deadline = time.monotonic() + 60
-        while not (log.exists() and "pipeline.cut: started" in log.read_text(encoding="utf-8")):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        time.sleep(0.2)
+@dataclass(frozen=True)
+class Halfway:
+    """A container whose only export stays half read, the first time, until that load is told to go on."""
+
+    environment: dict[str, str]
+    is_reached: Event
+    goes_on: Event
+
+
+@pytest.fixture
+def halfway(azure_container: AzureContainer, folder: Path) -> Iterator[Halfway]:
+    azure_container.upload(blob_name(1), json.dumps(make_export(SESSIONS)).encode())
+    (folder / "patient.yaml").write_text("timeout: 300", encoding="utf-8")
+    is_reached, goes_on = Event(), Event()
+
+    def wait() -> None:
+        is_reached.set()
+        assert goes_on.wait(300)
+
+    def plan(number: int, offset: int) -> Fault | None:
+        # When this range is asked for, all before it is cut and on its way into the database.
+        return Fault("swap", then=wait) if offset == 2 * RANGE and not is_reached.is_set() else None
+
+    with Proxy(azure_container.azurite.account_url).running() as proxy:
+        proxy.plan = plan
+        url = proxy.url(azure_container.url_with_sas("rl"))
+        try:
+            yield Halfway({"CHAT_DB_CONTAINER_URL": url}, is_reached, goes_on)
+        finally:
+            goes_on.set()
+
+
+@contextmanager
+def loading(aetl: Job, folder: Path, halfway: Halfway) -> Iterator[wine.Started]:
+    """A load in the midst of its export."""
+    program = wine.windows_path(aetl.home / "env/Scripts/python.exe")
+    with wine.start(program, "-m", "aetl", *LOAD, cwd=folder, env=halfway.environment) as process:
+        assert halfway.is_reached.wait(300), process.poll()
+        yield process
+
+
+def test_a_load_that_is_killed_is_rolled_back_and_the_next_one_is_whole(
+    aetl: Job, folder: Path, halfway: Halfway
+) -> None:
+    with loading(aetl, folder, halfway) as process:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    done = aetl.aetl(*options, cwd=folder)
+    done = aetl.aetl(*LOAD, cwd=folder, env=halfway.environment)
     assert done.code == 0, done.all
-    assert counts(folder / "local.db")["sessions"] == 60_000
+    assert counts(folder / "local.db")["sessions"] == SESSIONS
 
 
-def test_ctrl_c_rolls_back_and_exits_130(aetl: Job, folder: Path) -> None:
-    lay_down(folder / "container", 60_000)
-    program = wine.windows_path(aetl.home / "env/Scripts/python.exe")
-    with wine.start(
-        program, "-m", "aetl", "load", "--container", "container", "--log-level", "DEBUG", cwd=folder
-    ) as process:
-        log = folder / "global.log"
-        deadline = time.monotonic() + 60
-        while not (log.exists() and "pipeline.cut: started" in log.read_text(encoding="utf-8")):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+def test_ctrl_c_rolls_back_and_exits_130(aetl: Job, folder: Path, halfway: Halfway) -> None:
+    with loading(aetl, folder, halfway) as process:
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     assert b"interrupted; what was not finished is rolled back" in err
-    with closing(sqlite3.connect(folder / "local.db")) as connection:
-        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    assert "sessions" not in names
+    if (folder / "local.db").exists():
+        with closing(sqlite3.connect(folder / "local.db")) as connection:
+            assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
 @pytest.mark.parametrize("code_page", ["cp1252", "cp437", "cp1251", "cp932", "ascii"])
@@ -193,17 +225,13 @@ def test_an_export_that_another_program_reads_is_loaded_and_one_that_is_replaced
     assert len(content(folder / "local.db")["sessions"]) == 4
 
 
-def test_a_second_load_into_the_same_database_is_told(aetl: Job, folder: Path) -> None:
-    lay_down(folder / "container", 60_000)
-    program = wine.windows_path(aetl.home / "env/Scripts/aetl.exe")
-    with wine.start(program, "load", "--container", "container", cwd=folder) as first:
-        deadline = time.monotonic() + 60
-        while not (folder / "local.db.lock").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        second = aetl.aetl("load", "--container", "container", cwd=folder)
+def test_a_second_load_into_the_same_database_is_told(aetl: Job, folder: Path, halfway: Halfway) -> None:
+    with loading(aetl, folder, halfway) as first:
+        second = aetl.aetl(*LOAD, cwd=folder, env=halfway.environment)
+        halfway.goes_on.set()
         out, err = first.communicate(timeout=120)
     assert first.returncode == 0, (out, err)
-    assert second.code in (0, 75), second.all
-    assert counts(folder / "local.db")["sessions"] == 60_000
+    assert second.code == 75, second.all
+    assert second.stderr.startswith("aetl: error: another load into local.db is running. "), second.stderr
+    assert counts(folder / "local.db")["sessions"] == SESSIONS
     assert not (folder / "local.db.lock").exists()
