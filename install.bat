@@ -1,7 +1,8 @@
 @echo off
 rem install.bat [run|load] [/quiet], as Administrator: installs aetl into C:\etl_job (AETL_HOME names another folder),
-rem has Task Scheduler start it, and runs it once. "run", unless told: the simulated job, every 5 minutes; "load": the
-rem nightly load, at 02:00. /quiet never waits for a key. Running it again repairs or upgrades.
+rem has Task Scheduler start it, and runs it once. "run": the simulated job, every 5 minutes; "load": the nightly load,
+rem at 02:00. Without a word: "run", unless the container holds real exports; then it asks. /quiet never asks and never
+rem waits for a key. Running it again repairs or upgrades.
 rem
 rem Paths go through no "call" and through no option of Python: "call" would take a percent sign or a caret in them as
 rem its own. So the folders are entered instead.
@@ -10,7 +11,7 @@ set "NoDefaultCurrentDirectoryInExePath=1"
 set "PYTHONHOME="
 set "PYTHONPATH="
 set "SOURCE=%~dp0"
-set "JOB=run"
+set "JOB="
 set "WAIT=1"
 set "RC=1"
 set "SCHEDULED="
@@ -67,16 +68,12 @@ goto :stop
 
 :python
 echo Installing aetl into "%AETL_HOME%" ...
-if exist "%AETL_HOME%\" goto :folder
-mkdir "%AETL_HOME%"
-if not exist "%AETL_HOME%\" goto :no_folder
-:folder
-rem A folder in C:\ may be changed by every user, and what lies in this one runs as SYSTEM and holds conversations.
-set "ADMINISTRATORS=*S-1-5-32-544"
-"%SystemRoot%\System32\icacls.exe" "%AETL_HOME%" /setowner %ADMINISTRATORS% /Q >nul
-if not "%errorlevel%"=="0" goto :no_rights
-"%SystemRoot%\System32\icacls.exe" "%AETL_HOME%" /inheritance:r /grant:r %ADMINISTRATORS%:(OI)(CI)F *S-1-5-18:(OI)(CI)F /Q >nul
-if not "%errorlevel%"=="0" goto :no_rights
+rem What lies in it runs as SYSTEM: the folder and the Python must be nobody else's to change. -B leaves no .pyc here.
+pushd "%SOURCE%"
+if not "%errorlevel%"=="0" goto :no_source
+call %PYTHON% -I -B tools\protect_job.py
+if not "%errorlevel%"=="0" goto :not_protected
+popd
 pushd "%AETL_HOME%"
 if not "%errorlevel%"=="0" goto :no_folder
 
@@ -89,6 +86,25 @@ if not "%errorlevel%"=="0" goto :no_venv
 env\Scripts\python.exe -I -m pip install --quiet --disable-pip-version-check --no-input "%SOURCE%."
 if not "%errorlevel%"=="0" goto :no_pip
 
+if defined JOB goto :chosen
+rem It refuses to choose where the container holds real exports, or cannot be looked into, and says so.
+env\Scripts\aetl.exe schedule create --every 5m --dry-run >nul
+if not "%errorlevel%"=="0" goto :ask
+set "JOB=run"
+goto :chosen
+:ask
+if not defined WAIT goto :no_job
+set /p "JOB=Which job shall be installed, the nightly load or the simulated one? Type load or run: "
+if /i "%JOB%"=="load" goto :chosen
+if /i "%JOB%"=="run" goto :chosen
+goto :no_job
+
+:chosen
+if /i not "%JOB%"=="load" goto :schedule
+rem A simulation's database, which holds nothing but mock data, takes no real exports.
+env\Scripts\python.exe -I "%SOURCE%tools\clear_job.py" --simulation
+if not "%errorlevel%"=="0" goto :no_clearing
+:schedule
 set "EVERY=--every 5m"
 if /i "%JOB%"=="load" set "EVERY=--daily 02:00"
 env\Scripts\aetl.exe schedule create --command %JOB% %EVERY%
@@ -110,14 +126,24 @@ goto :stop
 :no_folder
 echo install.bat: the folder "%AETL_HOME%" cannot be made or entered. 1>&2
 goto :stop
-:no_rights
-echo install.bat: the rights to "%AETL_HOME%" cannot be given to Administrators and SYSTEM alone. 1>&2
+:no_source
+echo install.bat: the folder "%SOURCE%" cannot be entered. 1>&2
+goto :stop
+:not_protected
+popd
 goto :stop
 :no_venv
 echo install.bat: the environment "%AETL_HOME%\env" cannot be made; Python says above why. Is a program in it open? 1>&2
 goto :failed
 :no_pip
 echo install.bat: aetl could not be installed; pip says above why. Is a Python package index within reach? 1>&2
+goto :failed
+:no_job
+echo install.bat: say which job: "install.bat load" for the nightly load, "install.bat run" for the simulated one. 1>&2
+set "RC=2"
+goto :failed
+:no_clearing
+echo install.bat: the simulation's database could not be removed; it says above why. 1>&2
 goto :failed
 :no_schedule
 echo install.bat: the job could not be scheduled; aetl says above why. 1>&2

@@ -1,8 +1,9 @@
 """Empties the job's folder, which is the current one, for uninstall.bat: all but env, whose Python runs this.
 
-    python tools/clear_job.py [--purge]
+    python tools/clear_job.py [--purge | --simulation]
 
-A database that is not the simulation's is kept, and said so, unless --purge is given. Needs the standard library only.
+A database that is not the simulation's is kept, and said so, unless --purge is given. With --simulation nothing goes
+but the simulation's database local.db, for install.bat. Needs the standard library only.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ BESIDE = ("", "-wal", "-shm", "-journal")
 
 def main(arguments: list[str]) -> int:
     here = Path.cwd()
+    if "--simulation" in arguments:
+        return remove_simulation(here / "local.db")
     databases = [] if "--purge" in arguments else [path for path in sorted(here.iterdir()) if is_to_keep(path)]
     for path in databases:
         print(f"Keeping the database {path.name}: it is not the simulation's.")
@@ -37,6 +40,23 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         print(f"{error.filename} cannot be removed: {error.strerror}", file=sys.stderr)
         return 1
+    return 0
+
+
+def remove_simulation(database: Path) -> int:
+    """Removes a database with what lies beside it, if it is surely the simulation's."""
+    if not database.is_file() or is_to_keep(database):
+        return 0
+    with database.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            return 0
+    try:
+        for ending in reversed(BESIDE):  # the database last: a log without it could be taken for the next one's
+            database.with_name(database.name + ending).unlink(missing_ok=True)
+    except OSError as error:
+        print(f"{error.filename} cannot be removed: {error.strerror}", file=sys.stderr)
+        return 1
+    print("The simulation's database local.db is removed: real exports begin with an empty one.")
     return 0
 
 

@@ -173,10 +173,24 @@ def _create_task(job: Job, user: str, *, dry_run: bool) -> None:
         show(definition.decode("utf-16").encode("ascii", "xmlcharrefreplace").decode("ascii"))
         show(subprocess.list2cmdline(["schtasks", *schtasks.create_arguments(Path("task.xml"))]))
         return
+    if user.upper() == "SYSTEM":
+        _refuse_what_others_may_change()
     schtasks.create(definition)
     if user.upper() == "SYSTEM" and (unseen := _unseen_by_system()):
         say(f"warning: the task runs as SYSTEM and will not see {', '.join(unseen)}: make it a system variable")
     show(f"The task {TASK} is registered: {_in_words(job)}.")
+
+
+def _refuse_what_others_may_change() -> None:
+    """What SYSTEM runs every night would give whoever may change it all rights."""
+    from aetl.scheduling.rights import of_python
+
+    for folder in {sys.base_prefix: None, sys.prefix: None}:
+        if (reason := of_python(Path(folder))) is not None:
+            raise SchedulingError(
+                f"{reason}, and SYSTEM must not run that",
+                hint="Install Python and aetl for all users, or name another account with --user.",
+            )
 
 
 def _unseen_by_system() -> list[str]:

@@ -52,11 +52,18 @@ def list_arguments() -> list[str]:
 
 
 def create(definition: bytes) -> None:
-    """Registers the task; raises SchedulingError."""
-    with tempfile.TemporaryDirectory(prefix="aetl-") as folder:
-        path = Path(folder, "task.xml")
-        path.write_bytes(definition)
-        _succeed(create_arguments(path))
+    """Registers the task; raises SchedulingError.
+
+    The definition lies in the environment of this Python meanwhile: who may change it there may change the program,
+    too, while a user's temporary folder is open to all that this user runs.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="aetl-", dir=sys.prefix) as folder:
+            path = Path(folder, "task.xml")
+            path.write_bytes(definition)
+            _succeed(create_arguments(path))
+    except OSError as error:
+        raise SchedulingError(f"{sys.prefix} cannot be written: {error.strerror}") from error
 
 
 def remove() -> bool:

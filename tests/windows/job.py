@@ -29,8 +29,10 @@ class Job:
     def environment(self) -> dict[str, str]:
         return {"AETL_HOME": wine.windows_path(self.home)}
 
-    def install(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-        return self._run("install.bat", *arguments, "/quiet", env=env)
+    def install(self, *arguments: str, env: Mapping[str, str] | None = None, typed: bytes | None = None) -> Done:
+        """Without waiting for a key, unless something is typed."""
+        quiet = () if typed is not None else ("/quiet",)
+        return self._run("install.bat", *arguments, *quiet, env=env, typed=typed)
 
     def uninstall(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
         return self._run("uninstall.bat", *arguments, "/quiet", env=env)
@@ -50,10 +52,11 @@ class Job:
         shutil.rmtree(self.home, ignore_errors=True)
         TASK.unlink(missing_ok=True)
 
-    def _run(self, name: str, *arguments: str, env: Mapping[str, str] | None) -> Done:
+    def _run(self, name: str, *arguments: str, env: Mapping[str, str] | None, typed: bytes | None = None) -> Done:
         # From another folder than its own: it must not matter where it is started.
-        batch = wine.windows_path(self.source / name)
-        return wine.run(batch, *arguments, cwd=self.source.parent, env={**self.environment, **(env or {})}, seconds=300)
+        batch, folder = wine.windows_path(self.source / name), self.source.parent
+        environment = {**self.environment, **(env or {})}
+        return wine.run(batch, *arguments, cwd=folder, env=environment, seconds=300, typed=typed)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
+import aetl
+from tests.exports import make_export, write
 from tests.task_schema import checked, texts
 from tests.windows import wine
-from tests.windows.job import TASK, Job, is_registered
+from tests.windows.job import TASK, Job, counts, is_registered
 from tests.windows.stand_ins import Answer, stand_in
 
 OLDER_TASK = (
@@ -121,8 +125,80 @@ def test_the_folder_is_given_to_administrators_and_system_alone(job: Job) -> Non
     home = wine.windows_path(job.home)
     assert icacls.calls == [
         [home, "/setowner", "*S-1-5-32-544", "/Q"],
+        [home, "/reset", "/Q"],
         [home, "/inheritance:r", "/grant:r", "*S-1-5-32-544:(OI)(CI)F", "*S-1-5-18:(OI)(CI)F", "/Q"],
+        [rf"{home}\*", "/setowner", "*S-1-5-32-544", "/T", "/L", "/Q"],
+        [rf"{home}\*", "/reset", "/T", "/L", "/Q"],
     ]
+
+
+SOMEBODY_ELSE = 12_345
+"""An account of Linux's other than this one: wine shows what it owns as owned by another SID."""
+
+
+@pytest.mark.parametrize("where", [".", "env", "env/Scripts"])
+def test_what_somebody_else_made_beforehand_is_refused_before_anything_is_put_in(
+    job: Job, older_task: None, where: str
+) -> None:
+    (job.home / "env/Scripts").mkdir(parents=True)
+    os.chown(job.home / where, SOMEBODY_ELSE, SOMEBODY_ELSE)
+    with stand_in("icacls.exe") as icacls:
+        done = job.install()
+    assert done.code == 1, done.all
+    place = wine.windows_path(job.home / where)
+    assert f"install.bat: {place} belongs to Anonymous Logon: " in done.stderr
+    assert "nothing was put in" in done.stderr
+    assert not any("/T" in call for call in icacls.calls), "what is somebody else's may lead anywhere"
+    assert (icacls.calls == []) == (where == "."), "what becomes of its owner must not hide who it was"
+    assert b"older" in TASK.read_bytes()
+    assert [path.name for path in job.home.rglob("*")] == ["env", "Scripts"]
+
+
+@pytest.mark.parametrize("where", ["C:/Python311", "C:/Python311/python311.dll", "C:/Python311/Lib", "C:/"])
+def test_a_python_that_others_may_change_is_refused(job: Job, where: str) -> None:
+    path = wine.linux_path(where)
+    mode = path.stat().st_mode
+    path.chmod(mode | 0o022)
+    try:
+        done = job.install()
+    finally:
+        path.chmod(mode)
+    assert done.code == 1, done.all
+    assert "install.bat: Everyone may " in done.stderr
+    assert str(PureWindowsPath(where)) in done.stderr
+    assert "Install Python for all users" in done.stderr
+    assert not job.home.exists()
+
+
+@pytest.mark.parametrize(("home", "said"), [("C:\\", "is a whole drive"), (r"C:\Python311", "holds nothing of aetl's")])
+def test_no_folder_of_others_is_taken_over(job: Job, home: str, said: str) -> None:
+    with stand_in("icacls.exe") as icacls:
+        done = job.install(env={"AETL_HOME": home})
+    assert done.code == 1, done.all
+    assert said in done.stderr
+    assert icacls.calls == []
+
+
+def test_where_real_exports_lie_plain_install_says_what_to_choose(job: Job, folder: Path) -> None:
+    write(folder / "exports", 0, make_export(2))
+    real = {"CHAT_DB_CONTAINER_URL": wine.windows_path(folder / "exports")}
+    done = job.install(env=real)
+    assert done.code == 2, done.all
+    assert "exports holds real exports, such as backup_" in done.stderr
+    assert '"install.bat load"' in done.stderr
+    assert "Nothing is scheduled." in done.stderr
+    assert not is_registered()
+    assert job.names() == {"env"}
+    assert len(list((folder / "exports").iterdir())) == 1
+
+    simulated = aetl.Settings(database=str(job.home / "local.db"), container=str(folder / "mock"))
+    asyncio.run(aetl.simulate(simulated, sessions=3))  # as one has it who tried the simulated job first
+    asked = job.install(env=real, typed=b"load\r\n\r\n")
+    assert asked.code == 0, asked.all
+    assert "Type load or run: " in asked.stdout
+    assert "The simulation's database local.db is removed" in asked.stdout
+    assert counts(job.home / "local.db")["sessions"] == 2
+    assert len(list((folder / "exports").iterdir())) == 1
 
 
 def test_an_environment_that_cannot_be_made_leaves_no_task(job: Job, older_task: None) -> None:

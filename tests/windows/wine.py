@@ -52,20 +52,31 @@ class Started(subprocess.Popen[bytes]):
         super().__exit__(*exception)
 
 
-def run(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, seconds: float = SECONDS) -> Done:
-    """Runs a program to its end; one that takes longer is killed with all it started, and TimeoutExpired raised."""
-    with start(*command, cwd=cwd, env=env) as process:
-        out, err = process.communicate(timeout=seconds)
+def run(
+    *command: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+    typed: bytes | None = None,
+) -> Done:
+    """Runs a program to its end; one that takes longer is killed with all it started, and TimeoutExpired raised.
+
+    `typed` is what it reads from stdin, which is empty else.
+    """
+    with start(*command, cwd=cwd, env=env, stdin=subprocess.DEVNULL if typed is None else subprocess.PIPE) as process:
+        out, err = process.communicate(typed, timeout=seconds)
     return Done(process.returncode, out, err)
 
 
-def start(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Started:
+def start(
+    *command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+) -> Started:
     """Starts a program in a process group of its own. Its streams are pipes: with a file Python would not start."""
     return Started(
         ["wine", *command],
         cwd=cwd,
         env=environment(env),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
