@@ -12,6 +12,7 @@ from aetl.container.sas import read_sas
 from aetl.contract import Contract
 from aetl.database import open_database
 from aetl.errors import AetlError
+from aetl.logs import log_this
 from aetl.models import Finding
 
 SOON = timedelta(days=7)
@@ -20,7 +21,16 @@ _USED = {*_NEEDED, "c", "w"}
 """Write is for `aetl export`; create is harmless beside it, though not enough for an upload in blocks."""
 
 
-async def check(settings: Settings) -> AsyncIterator[Finding]:
+@log_this
+async def check(settings: Settings) -> list[Finding]:
+    """What would go wrong tonight: a finding for each thing that was looked at; `level` says how it is.
+
+    What cannot be reached is a finding, too; nothing is raised for it, and nothing is created or changed.
+    """
+    return [finding async for finding in findings(settings)]
+
+
+async def findings(settings: Settings) -> AsyncIterator[Finding]:
     """Every finding on settings, contract, container and database, in the order in which a load would meet them."""
     try:
         contract = Contract.read(settings.schema)

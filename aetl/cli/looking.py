@@ -117,7 +117,7 @@ def check(settings: Any, as_json: bool, quiet: bool) -> int:
 
     async def look() -> list[Any]:
         findings = []
-        async for finding in preflight.check(settings):
+        async for finding in preflight.findings(settings):
             findings.append(finding)
             if not as_json and not (quiet and finding.level == "ok"):
                 print_finding(finding)

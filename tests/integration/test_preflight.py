@@ -26,7 +26,7 @@ MONTH = timedelta(days=30)
 
 
 async def findings(settings: Settings) -> list[Finding]:
-    return [finding async for finding in preflight.check(settings)]
+    return await preflight.check(settings)
 
 
 async def bad(settings: Settings) -> list[tuple[str, str, str]]:

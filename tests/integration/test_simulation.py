@@ -140,7 +140,7 @@ async def test_a_simulations_database_takes_simulated_exports_alone(kind: Kind, 
     for options in ({}, {"dry_run": True}, {"blob": NAME}):
         with pytest.raises(DatabaseNotOurs, match=f"holds a simulation.*{NAME}"):
             await load(simulated, **options)
-    found = [finding async for finding in check(simulated)]
+    found = await check(simulated)
     (failure,) = (each.message for each in found if each.level == "failure")
     assert failure.startswith(
         f"it holds a simulation, and {place.settings.container} holds real exports, such as {NAME}"
