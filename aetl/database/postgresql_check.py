@@ -9,6 +9,7 @@ from aetl.database.postgresql_schema import tables_there
 from aetl.database.postgresql_session import Connection, fetch
 from aetl.database.postgresql_statements import Statements
 from aetl.database.postgresql_triggers import guards
+from aetl.database.statements import LEDGER
 from aetl.errors import DatabaseInaccessible
 from aetl.models import Finding
 
@@ -32,7 +33,7 @@ async def examine(
     else:
         yield Finding("ok", "database", f"{name} can be reached, schema {schema}: PostgreSQL {version}, UTF-8")
     there = await tables_there(connection, schema, statements)
-    names = [] if is_new else [*there, "_aetl_loads", "_aetl_rejects"]
+    names = [] if is_new else [*there, *LEDGER]
     for row in await fetch(connection, statements.ledger["lacking"], {"schema": schema, "names": names}):
         yield Finding("failure", "database", f"this role lacks {row['privilege']} on {row['names']}", _RIGHTS)
     for guard in await guards(connection, schema, statements):

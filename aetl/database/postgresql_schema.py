@@ -9,9 +9,10 @@ import asyncpg
 
 from aetl.database.postgresql_session import Connection, fetch
 from aetl.database.postgresql_statements import Statements
+from aetl.database.statements import LEDGER
 from aetl.errors import ConfigurationError, DatabaseInaccessible, DatabaseNotOurs
 
-LEDGER = "aetl ledger 1"
+MARK = "aetl ledger 1"
 """The comment on the ledger: whose it is, and its version."""
 SIMULATION = "aetl_simulation"
 
@@ -117,7 +118,7 @@ async def ledger_is_there(connection: Connection, name: str, schema: str, statem
             raise DatabaseNotOurs(
                 f"the table _aetl_loads in the schema {schema} of the database {name} was not made by aetl"
             )
-        if about["ledger"] != LEDGER:
+        if about["ledger"] != MARK:
             raise DatabaseNotOurs(
                 f"the database {name} has a ledger of version {found[1]}, newer than this aetl knows",
                 hint="Upgrade aetl.",
@@ -140,7 +141,7 @@ async def tables_there(connection: Connection, schema: str, statements: Statemen
 async def make_simulation(connection: Connection, name: str, statements: Statements) -> None:
     """Makes the simulation's schema anew; raises DatabaseNotOurs where it holds more than a simulation."""
     rows = await fetch(connection, statements.ledger["simulation_relations"])
-    others = {row["relname"] for row in rows} - {*statements.tables, "_aetl_loads", "_aetl_rejects"}
+    others = {row["relname"] for row in rows} - {*statements.tables, *LEDGER}
     if others:
         raise DatabaseNotOurs(
             f"the schema {SIMULATION} of the database {name} holds more than a simulation: {', '.join(sorted(others))}",

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from aetl.database.postgresql_session import Connection, fetch
 from aetl.database.postgresql_staging import Staging
 from aetl.database.postgresql_statements import Statements
+from aetl.database.statements import LEDGER
 from aetl.errors import DatabaseNotOurs, DatabaseRefused
 
 _LOG = logging.getLogger(__name__)
-_LEDGER = ("_aetl_loads", "_aetl_rejects")
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Guard:
 
 async def guards(connection: Connection, schema: str, statements: Statements) -> Sequence[Guard]:
     """Those on the contract's tables and on the ledger's."""
-    parameters = {"schema": schema, "names": [*statements.tables, *_LEDGER]}
+    parameters = {"schema": schema, "names": [*statements.tables, *LEDGER]}
     return [Guard(*row) for row in await fetch(connection, statements.ledger["guards"], parameters)]
 
 
 def refuse_on_ledger(found: Iterable[Guard], name: str) -> None:
     """Raises DatabaseNotOurs where a row of the ledger's may not stay as it was written."""
     for guard in found:
-        if guard.table in _LEDGER and guard.comes_first:
+        if guard.table in LEDGER and guard.comes_first:
             raise DatabaseNotOurs(
                 f"{guard} in the database {name} may change what aetl notes there",
                 hint="Drop or disable it; one AFTER each row, or each statement, is fine.",

@@ -19,7 +19,8 @@ _END = re.compile(r";(?:[\s;]|--[^\n]*+|/\*.*?\*/)*+\Z", re.DOTALL)
 _LEDGER_TEXTS = (
     "pending", "is_older", "begin", "finish", "forget_failures", "reject", "history", "last_success", "truncate"
 )  # fmt: skip
-
+LEDGER = ("_aetl_loads", "_aetl_rejects")
+"""aetl's own tables."""
 
 Table = TypeVar("Table")
 ReadTable = Callable[[str, str, Mapping[str, Any], Sequence[str]], Table]
@@ -115,6 +116,9 @@ def read_statements(
     for name in columns.keys() ^ tables.keys():
         missing, other = ("SQL", "schema") if name in columns else ("schema", "SQL")
         raise refuse(source, f"the {missing} file lacks the table {name!r} of the {other} file")
+    for name in tables:
+        if name.lower() in LEDGER:
+            raise refuse(source, f"the table {name!r} would be aetl's own")
     return Statements(
         source,
         # In the file's order: parents come first there, so that a table is created after those that it refers to.

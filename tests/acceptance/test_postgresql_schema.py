@@ -116,8 +116,8 @@ def test_a_path_without_a_schema_for_tables_is_refused(
 
 @pytest.mark.parametrize("is_qualified", [True, False])
 def test_tables_may_be_called_like_aetls_own(is_qualified: bool, postgresql: PostgreSQLServer, database: str) -> None:
-    names = ("loads", "rejects", "position")
-    items = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "n": {"type": "string"}}}
+    names = ("loads", "rejects", "position", "x" * 60)  # _aetl_ before the last is more than a name may have
+    items = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "n": {"type": "number"}}}
     tables = {name: {"type": "array", "items": items} for name in names}
     Path("own.json").write_text(json.dumps({"type": "object", "required": list(names), "properties": tables}))
     schema, temporary = ("{schema}.", "pg_temp.") if is_qualified else ("", "")
@@ -129,13 +129,15 @@ def test_tables_may_be_called_like_aetls_own(is_qualified: bool, postgresql: Pos
     )  # fmt: skip
     assert "FAILURE" not in succeed("check", "--container", ".", *where[2:])
     for number, text in enumerate(("old", "new")):
-        write(Path("exports"), number, {name: [{"id": "1", "n": text}, {"id": f"{text}"}] for name in names})
+        write(Path("exports"), number, {name: [{"id": "1", "n": number}, {"id": f"{text}"}] for name in names})
         succeed("load", *where)
+    write(Path("exports"), 2, {name: [{"id": "2", "n": 0.5}] for name in names})
+    assert run_aetl("load", *where, "--max-rejects", "all").returncode == 3
     for name in names:
         assert postgresql.query(f"SELECT id, n FROM public.{name} ORDER BY id", database) == [
-            ("1", "new"), ("new", None), ("old", None),
+            ("1", 1), ("new", None), ("old", None),
         ]  # fmt: skip
-    assert postgresql.query("SELECT status FROM public._aetl_loads", database) == [("loaded",)] * 2
+    assert postgresql.query("SELECT status FROM public._aetl_loads", database) == [("loaded",)] * 3
     assert "FAILURE" not in succeed("check", *where)
 
 
@@ -145,9 +147,9 @@ def statements(name: str, schema: str, temporary: str) -> dict[str, object]:
     insert = f"INSERT INTO {table} (id, n) SELECT id, n FROM {staging} ON CONFLICT (id) DO"
     return {
         "key": ["id"],
-        "create": f'CREATE TABLE {table} (id text COLLATE "C" NOT NULL, n text)',
+        "create": f'CREATE TABLE {table} (id text COLLATE "C" NOT NULL, n bigint)',
         "keys": [f"ALTER TABLE {table} ADD PRIMARY KEY (id)"],
-        "stage": f"CREATE TEMPORARY TABLE {staging} (position bigint, id text, n text) ON COMMIT DROP",
+        "stage": f"CREATE TEMPORARY TABLE {staging} (position bigint, id text, n bigint) ON COMMIT DROP",
         "upsert": f"{insert} UPDATE SET n = excluded.n",
         "insert": f"{insert} NOTHING",
         "restage": f"INSERT INTO {staging} SELECT row_number() OVER (ORDER BY ctid) - 1, id, n FROM {table}",

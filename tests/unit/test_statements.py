@@ -154,3 +154,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=rf"own\.yaml {message}"):
         read_statements(path)
+
+
+@pytest.mark.parametrize("name", ["_aetl_loads", "_AETL_Rejects"])
+def test_no_table_may_be_aetls_own(name: str, tmp_path: Path) -> None:
+    path = with_change(tmp_path, lambda it: it["tables"].update({name: it["tables"].pop("sessions")}))
+    columns = {name: COLUMNS["sessions"], **{each: COLUMNS[each] for each in COLUMNS if each != "sessions"}}
+    with pytest.raises(ConfigurationError, match=f"{name}.* aetl's own"):
+        read_statements(path, columns)
