@@ -43,6 +43,7 @@ class Settings:
     retries: int = 4
     pause: float = 1.0
     container_variable: str = "CHAT_DB_CONTAINER_URL"
+    sas_variable: str = "CHAT_DB_CONTAINER_SAS_TOKEN"
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in _NAMES}
@@ -108,7 +109,9 @@ def read_settings(
         if option is not None:
             values[name], sources[name] = option, name
     given = {name: value for name, value in values.items() if value is not None and value != ""}
-    return Settings(**_separated(given, sources), container_variable=names["container_url"])
+    return Settings(
+        **_separated(given, sources), container_variable=names["container_url"], sas_variable=names["sas_token"]
+    )
 
 
 def variable_names(config: Path | None = None) -> list[str]:
@@ -119,7 +122,7 @@ def variable_names(config: Path | None = None) -> list[str]:
     return list(names.values())
 
 
-_NAMES = tuple(each.name for each in fields(Settings) if each.name != "container_variable")
+_NAMES = tuple(each.name for each in fields(Settings) if not each.name.endswith("_variable"))
 _VARIABLES = {
     "container_url": "container",
     "sas_token": "sas",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 
 from aetl.addresses import is_azure
 from aetl.config import Settings
@@ -82,6 +83,8 @@ def _failure(subject: str, error: AetlError) -> Finding:
 def _credentials(settings: Settings) -> list[Finding]:
     if not is_azure(settings.need_container()):
         return [Finding("ok", "configuration", f"the container is the folder {settings.container}")]
+    if settings.sas is None and not settings.connection_string and find_spec("azure.identity") is None:
+        return []  # that it would stop for want of credentials, the container tells
     if settings.sas is None:
         how = "a connection string" if settings.connection_string else "this machine's Azure identity"
         return [Finding("ok", "configuration", f"{settings.container} with {how}")]

@@ -191,7 +191,8 @@ class Azure:
         except ImportError as error:
             raise ConfigurationError(
                 "there is neither a SAS nor a connection string",
-                hint="Set one; or install aetl[identity] to use this machine's own Azure identity.",
+                hint=f"Set a SAS in the environment variable {self._settings.sas_variable}; or, to use this machine's"
+                " own Azure identity, install what that needs: python -m pip install '.[identity]' in aetl's folder.",
             ) from error
         identity: AsyncTokenCredential = DefaultAzureCredential()
         return identity

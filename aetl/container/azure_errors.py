@@ -46,7 +46,7 @@ def as_aetl_error(error: BaseException, what: str, settings: Settings, operation
         subject = f"the container {settings.container}" if meaning.kind is ContainerNotFound else what
         return meaning.kind(f"{subject} {meaning.message}", hint=meaning.hint)
     if is_denied:
-        return _denied(what, code, settings, operation)
+        return _denied(what, code or str(status or ""), settings, operation)
     if _is_misunderstood(error):
         unclear = ExportUnavailable if operation == "read" else ContainerUnreachable
         return unclear(f"{what}: the server's answer is not one of Azure's Blob service", hint=_NO_SERVICE)
@@ -112,13 +112,20 @@ def _trouble_of_sas(what: str, settings: Settings) -> ContainerAccessDenied | No
 
 
 def _denied(what: str, code: str, settings: Settings, operation: Operation) -> ContainerAccessDenied:
+    variable = settings.sas_variable
     if code == "AuthorizationFailure":  # "This request is not authorized to perform this operation"
         credentials = "credentials" if settings.sas is None else "SAS"
         return ContainerAccessDenied(f"{what}: the server refused the {credentials} ({code})", hint=_FIREWALL)
-    if settings.sas is None:
+    if settings.sas is None and settings.connection_string is not None:
         return ContainerAccessDenied(
-            f"{what}: the server refused the credentials ({code})",
-            hint="Set a SAS or a valid connection string, or give this identity the role Storage Blob Data Reader.",
+            f"{what}: the key of the connection string was refused ({code or 'it is no key'})",
+            hint=f"Copy the connection string again: its key was changed or renewed; or set a SAS in {variable}.",
+        )
+    if settings.sas is None:
+        said = f"was refused ({code})" if code else "gave no token"
+        return ContainerAccessDenied(
+            f"{what}: this machine's Azure identity {said}",
+            hint=f"Give it the role Storage Blob Data Reader on the container, or set a SAS in {variable}.",
         )
     sas = read_sas(settings.sas)
     lacking = [word for word, letter in _LETTERS.items() if sas.permissions and letter not in sas.permissions]

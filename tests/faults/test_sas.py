@@ -98,7 +98,7 @@ def test_an_account_key_that_is_refused_is_told_and_found(
     right = container.azurite.connection_string
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", right.replace("AccountKey=", "AccountKey=AAAA"))
     assert run_aetl("check", "--config", "quick.yaml").returncode == 1
-    assert "refused the credentials" in fail(4, "load", "--config", "quick.yaml")
+    assert "server refused the credentials" in fail(4, "load", "--config", "quick.yaml")
     assert "local.db.lock" not in files()
 
 

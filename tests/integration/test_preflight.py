@@ -237,3 +237,11 @@ async def test_a_table_that_is_new_in_the_schema_is_fine(tmp_path: Path) -> None
         connection.execute('DROP TABLE "values"')
     assert await bad(settings) == []
     assert "has no table values yet" in json.dumps([finding.message for finding in await findings(settings)])
+
+
+async def test_an_identity_that_is_not_installed_is_not_called_fine() -> None:
+    """The environment of the tests has no aetl[identity]."""
+    settings = Settings(container="https://account.blob.core.windows.net/exports", sas_variable="MY_SAS")
+    found = [each for each in await findings(settings) if each.subject in ("configuration", "container")]
+    assert [(each.level, each.subject) for each in found] == [("failure", "container")]
+    assert "MY_SAS" in found[0].advice and "pip install '.[identity]'" in found[0].advice

@@ -106,3 +106,19 @@ def test_a_sas_that_does_not_reach_is_told_by_what_it_says_of_itself(sas: str, o
 def test_a_write_that_would_overwrite_is_told_as_such() -> None:
     assert type(told("BlobAlreadyExists", operation="write")) is errors.ExportExists
     assert type(told("", operation="write", kind=azure.ResourceExistsError)) is errors.ExportExists
+
+
+@pytest.mark.parametrize(("connection_string", "says"), [
+    ("AccountName=account;AccountKey=AAAA", "the key of the connection string was refused"),
+    (None, "this machine's Azure identity"),
+])  # fmt: skip
+@pytest.mark.parametrize("status", [None, 401, 403])
+def test_credentials_that_are_no_sas_are_told_by_their_name(
+    connection_string: str | None, says: str, status: int | None
+) -> None:
+    refused = azure.ClientAuthenticationError("as the client says")
+    refused.status_code = status
+    settings = Settings(container=URL, connection_string=connection_string, sas_variable="MY_SAS")
+    found = as_aetl_error(refused, EXPORT, settings, "list")
+    assert type(found) is errors.ContainerAccessDenied
+    assert says in str(found) and "()" not in str(found) and "MY_SAS" in found.hint
