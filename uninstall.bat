@@ -5,8 +5,11 @@ setlocal EnableExtensions DisableDelayedExpansion
 set "NoDefaultCurrentDirectoryInExePath=1"
 set "PYTHONHOME="
 set "PYTHONPATH="
+set "SOURCE=%~dp0"
 set "TOOL=%~dp0tools\clear_job.py"
 set "PURGE="
+set "GONE="
+set "READY="
 set "WAIT=1"
 set "RC=1"
 
@@ -43,10 +46,26 @@ goto :stop
 rem Ends a run, too: what it had not finished is rolled back.
 "%SCHTASKS%" /End /TN aetl >nul 2>nul
 "%SCHTASKS%" /Delete /TN aetl /F >nul 2>nul
-if not "%errorlevel%"=="0" goto :no_task
+if not "%errorlevel%"=="0" goto :look
+set "GONE=1"
 echo The task aetl is removed.
-goto :folder
-:no_task
+
+:look
+rem What somebody else put there must not be run. Without a Python outside of it, its own does not run either.
+if not exist "%AETL_HOME%\" goto :folder
+set "PYTHON=py -3"
+call :try_python
+if defined READY goto :python
+set "PYTHON=python"
+call :try_python
+if not defined READY goto :folder
+:python
+pushd "%SOURCE%"
+if not "%errorlevel%"=="0" goto :no_source
+call %PYTHON% -I -B tools\protect_job.py --look
+if not "%errorlevel%"=="0" goto :not_ours
+popd
+if defined GONE goto :folder
 if not exist "%AETL_HOME%\env\Scripts\aetl.exe" goto :folder
 rem There was none, or it cannot be removed: aetl can tell.
 "%AETL_HOME%\env\Scripts\aetl.exe" schedule remove
@@ -56,7 +75,9 @@ if not "%errorlevel%"=="0" goto :task_stays
 if not exist "%AETL_HOME%\" goto :no_folder
 pushd "%AETL_HOME%"
 if not "%errorlevel%"=="0" goto :folder_stays
+if not defined READY goto :whose
 if exist env\Scripts\python.exe goto :clear
+:whose
 if exist env\ goto :remove_env
 if exist global.log goto :remove_env
 if exist local.db goto :remove_env
@@ -90,6 +111,12 @@ goto :stop
 echo There is no "%AETL_HOME%".
 set "RC=0"
 goto :stop
+:no_source
+echo uninstall.bat: the folder "%SOURCE%" cannot be entered. 1>&2
+goto :stop
+:not_ours
+popd
+goto :stop
 :whole_drive
 echo uninstall.bat: AETL_HOME names a whole drive. 1>&2
 goto :stop
@@ -104,3 +131,9 @@ set "RC=1"
 :stop
 if defined WAIT pause
 endlocal & exit /b %RC%
+
+:try_python
+call %PYTHON% -c "import sys; sys.exit(sys.version_info < (3, 11))" >nul 2>nul
+if not "%errorlevel%"=="0" exit /b 0
+set "READY=1"
+exit /b 0

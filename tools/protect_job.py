@@ -1,10 +1,11 @@
 """Makes or takes over the job's folder for install.bat, before anything is put into it.
 
-    python tools/protect_job.py
+    python tools/protect_job.py [--look]
 
 What lies in the folder that AETL_HOME names runs as SYSTEM and holds conversations, and in C:\\ every user may make
 folders. So one that belongs to somebody else, or holds what does, is refused; so is a Python that others may change.
-Any other is given to Administrators and SYSTEM alone, with all that it holds. Needs the standard library only.
+Any other is given to Administrators and SYSTEM alone, with all that it holds. With --look nothing is changed, for
+uninstall.bat, which must run nothing that somebody else put there. Needs the standard library only.
 """
 
 from __future__ import annotations
@@ -28,19 +29,28 @@ class Refused(Exception):
     """The job must not go there."""
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     home = Path(os.environ["AETL_HOME"])
+    caller = "uninstall.bat" if "--look" in arguments else "install.bat"
     try:
-        look_at_python(Path(sys.base_prefix))
-        make(home)
-        give(home)
+        if "--look" in arguments:
+            look(home)
+        else:
+            look_at_python(Path(sys.base_prefix))
+            make(home)
+            give(home)
     except Refused as error:
-        print(f"install.bat: {error}", file=sys.stderr)
+        print(f"{caller}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"install.bat: the rights of {home}, or of this Python, cannot be read: {error}", file=sys.stderr)
+        print(f"{caller}: the rights of {home}, or of this Python, cannot be read: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def look(home: Path) -> None:
+    if (reason := of_folder(home) or of_content(home)) is not None:
+        raise Refused(f"{reason}, so nothing in it is run or removed. Look what it is, and remove it.")
 
 
 def look_at_python(folder: Path) -> None:
@@ -88,4 +98,4 @@ def icacls(home: Path, *arguments: str) -> None:
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

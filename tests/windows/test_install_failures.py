@@ -154,6 +154,20 @@ def test_what_somebody_else_made_beforehand_is_refused_before_anything_is_put_in
     assert [path.name for path in job.home.rglob("*")] == ["env", "Scripts"]
 
 
+def test_uninstall_runs_and_removes_nothing_that_somebody_else_put_there(job: Job, older_task: None) -> None:
+    programs = job.home / "env/Scripts"
+    programs.mkdir(parents=True)
+    for name in ("aetl.exe", "python.exe"):
+        (programs / name).write_bytes(b"")
+    os.chown(programs / "python.exe", SOMEBODY_ELSE, SOMEBODY_ELSE)
+    done = job.uninstall("/purge")
+    assert done.code == 1, done.all
+    place = wine.windows_path(programs / "python.exe")
+    assert f"uninstall.bat: {place} belongs to Anonymous Logon, so nothing in it is run or removed." in done.stderr
+    assert not is_registered(), "what ran it is gone"
+    assert {path.name for path in programs.iterdir()} == {"aetl.exe", "python.exe"}
+
+
 @pytest.mark.parametrize("where", ["C:/Python311", "C:/Python311/python311.dll", "C:/Python311/Lib", "C:/"])
 def test_a_python_that_others_may_change_is_refused(job: Job, where: str) -> None:
     path = wine.linux_path(where)
@@ -193,7 +207,7 @@ def test_where_real_exports_lie_plain_install_says_what_to_choose(job: Job, fold
 
     simulated = aetl.Settings(database=str(job.home / "local.db"), container=str(folder / "mock"))
     asyncio.run(aetl.simulate(simulated, sessions=3))  # as one has it who tried the simulated job first
-    asked = job.install(env=real, typed=b"load\r\n\r\n")
+    asked = job.install(env=real, typed=b"load\n")
     assert asked.code == 0, asked.all
     assert "Type load or run: " in asked.stdout
     assert "The simulation's database local.db is removed" in asked.stdout
