@@ -24,7 +24,7 @@ import msgspec
 
 from aetl.dialect import unsupported
 from aetl.errors import ConfigurationError
-from aetl.models import Batch, CheckedBatch, Reject, Row
+from aetl.models import UNKNOWN_KEY, Batch, CheckedBatch, Reject, Row
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator
@@ -302,6 +302,12 @@ _NAMING = ("additionalProperties", "dependencies", "required")
 
 
 def _reason(error: ValidationError) -> str:
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        record: Any = error.instance
+        schema: Any = error.schema
+        keys = [key for key in record if key not in schema.get("properties", {})]
+        if "patternProperties" not in schema:
+            return _short(f"{UNKNOWN_KEY}{'s' * (len(keys) > 1)} {', '.join(map(repr, keys))}")
     if error.validator == "format":
         return f"{_short(repr(error.instance))} is not an ISO 8601 date-time"
     return _short(error.message)

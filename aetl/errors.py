@@ -209,6 +209,8 @@ class ContractError(AetlError):
 class ExportMalformed(ContractError):
     """The export is not one JSON object that holds the contract's arrays, so that no record can be trusted."""
 
+    hint = "Have the export written anew; another contract would not mend it."
+
 
 class RejectsExceeded(ContractError):
     """More records break the contract than --max-rejects allows."""

@@ -88,6 +88,8 @@ class Reject:
         return f"{self.table}[{self.position}]{self.pointer}: {self.reason}"
 
 
+UNKNOWN_KEY = "unknown key"
+"""How the reason of a reject begins that has a key for which the contract knows no column."""
 REFERS_TO_NOTHING = "refers to nothing"
 """The kind of a reject that may follow from another one."""
 

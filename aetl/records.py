@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from aetl.errors import ExportMalformed
+from aetl.errors import ContractError, ExportMalformed
 from aetl.models import Batch
 from aetl.structure import Structure
 
@@ -123,7 +123,9 @@ class Records:
         self._ended = True
         batches = [step for step in self._steps if step is not None]
         if lacking := [name for name in self._missing if name in self._required]:
-            raise ExportMalformed(f"the export lacks the table{'s' * (len(lacking) > 1)} {', '.join(lacking)}")
+            raise ExportMalformed(
+                f"the export lacks the table{'s' * (len(lacking) > 1)} {', '.join(lacking)}", hint=ContractError.hint
+            )
         return batches
 
     def _take(self, chunk: memoryview) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from aetl.errors import AetlError, RejectsExceeded
-from aetl.faults import Faults, in_words
+from aetl.faults import ADD_THE_COLUMN, Faults, in_words, is_unknown_key
 from aetl.logs import outgoing
 from aetl.models import CheckedBatch, Export, LoadReport, Outcome, Reject, Status, TableCounts
 from aetl.progress import Progress
@@ -80,10 +80,13 @@ class Tally:
 
     def _exceeded(self, ending: str) -> RejectsExceeded:
         faults = self.faults.in_order()
+        hint = ADD_THE_COLUMN if all(map(is_unknown_key, faults)) else None
         if self._rejected == 1:
-            return RejectsExceeded(str(faults[0].first))
+            return RejectsExceeded(in_words(faults, self._tables), hint=hint)
         allowed = f", more than {self._max_rejects:,}" if self._max_rejects else ""
-        return RejectsExceeded(f"{self._rejected:,} rejects{allowed}: {in_words(faults)}{ending}")
+        return RejectsExceeded(
+            f"{self._rejected:,} rejects{allowed}: {in_words(faults, self._tables)}{ending}", hint=hint
+        )
 
     def _keep(self, rejects: Sequence[Reject]) -> None:
         for reject in rejects[: _KEPT - len(self.first_rejects)]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from aetl import __version__
-from aetl.faults import in_words
+from aetl.faults import ADD_THE_COLUMN, in_words, is_unknown_key
 from aetl.models import LoadReport
 
 _LOG = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def warnings(report: LoadReport) -> list[str]:
         lines += [f"{table}: the key {key!r} was left out: the contract has no such column" for key in keys]
     if report.status == "loaded" and report.rejected:
         read = sum(counts.read for counts in report.tables.values())
-        why = in_words(report.faults) or "_aetl_rejects says why"
+        why = in_words(report.faults, report.tables) or "_aetl_rejects says why"
         lines.append(f"{report.rejected:,} of {read:,} records were rejected: {why}")
+        if any(map(is_unknown_key, report.faults)):
+            lines[-1] += f". {ADD_THE_COLUMN}"
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -21,6 +22,8 @@ _T = TypeVar("_T")
 _SWITCH_INTERVAL = 0.001
 """Seconds after which a thread that waits for Python's lock gets it. SQLite's thread needs it for a moment before and
 after each statement, and several batches are cut and checked in the 5 ms that Python would have it wait."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What database, container and log say of a full disk has become an error of aetl's: what is left is the output's."""
 _INTERRUPTED = 130
 _TERMINATED = 143
 
@@ -163,6 +166,13 @@ def explain(error: BaseException) -> Ending:
         return Ending(error.format_message().rstrip("."), f"See {command} --help.", error.exit_code)
     if isinstance(error, AetlError):
         return Ending(str(error), error.hint, error.exit_code)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        reason = error.strerror
+        hint = "Free some space where the output goes, or send it elsewhere; what was loaded stays loaded."
+        return Ending(f"the output cannot be written: {reason}", hint, AetlError.exit_code)
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        hint = "Give this process more; what was not finished is rolled back."
+        return Ending("there is not enough memory for aetl", hint, AetlError.exit_code)
     return Ending(f"unexpected: {type(error).__name__}: {error}", AetlError.hint, AetlError.exit_code)
 
 

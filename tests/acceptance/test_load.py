@@ -128,7 +128,7 @@ def test_rejects_end_with_3_or_6_as_max_rejects_says(allowed: str, exit_code: in
         assert counts() == (0, 0, 0)
     else:
         assert load["tables"]["events"] == {"read": 5, "loaded": 4, "unchanged": 0, "rejected": 1}
-        assert done.stderr == ""
+        assert "1 of 9 records were rejected: events[4]/ts: " in one_line(done.stderr)
 
 
 def test_an_export_that_breaks_the_contract_does_not_stop_the_next_one() -> None:
@@ -256,3 +256,19 @@ def test_a_folder_with_nothing_named_like_an_export_is_told(mode: tuple[str, ...
     assert "others holds no export, but 2 with other names, such as 'dump_" in line and "backup_<UTC time>" in line
     assert "\x1b" not in line
     assert json.loads(as_json.stdout)["other_blobs"]["count"] == 2
+
+
+@pytest.mark.parametrize(("allowed", "exit_code"), [("0", 6), ("all", 3)])
+def test_a_key_that_is_new_in_every_record_is_named_and_what_to_do(allowed: str, exit_code: int) -> None:
+    document = make_export(5)
+    for each in document["sessions"]:
+        each["meta2"] = 1
+    write(EXPORTS, 0, {**document, "events": [], "event_parents": []})
+    done = run_aetl("load", "--container", EXPORTS, "--max-rejects", allowed)
+    line = one_line(done.stderr)
+    assert done.returncode == exit_code
+    assert "5 rejects: sessions[0]: unknown key 'meta2' (in 5 of 5 records). Add it to the contract" in line or (
+        "5 of 5 records were rejected: sessions[0]: unknown key 'meta2' (in 5 of 5 records). Add it to the contract"
+        in line
+    )
+    assert "max-rejects" not in line

@@ -175,13 +175,25 @@ def test_closed_streams_are_no_failure() -> None:
 
 @unix
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_under_stdout_is_one_line() -> None:
+@pytest.mark.parametrize("command", ["status", "--help"])
+def test_a_full_disk_under_stdout_is_one_line(command: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*AETL, "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=SECONDS
+            [*AETL, command], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=SECONDS
         )
     assert done.returncode == 1
-    one_line(done.stderr)
+    line = one_line(done.stderr)
+    assert "the output cannot be written: No space left on device. Free some space" in line
+    assert "unexpected" not in line
+
+
+@unix
+def test_too_little_memory_is_one_line() -> None:
+    command = f'ulimit -v 60000; exec "{sys.executable}" -m aetl run --sessions 2'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert done.returncode == 1
+    assert "not enough memory" in one_line(done.stderr)
+    succeed("run", "--sessions", "2")
 
 
 @unix

@@ -66,7 +66,9 @@ def test_what_is_piped_is_made_for_80_columns_and_names_are_whole() -> None:
     assert LONG in done.stdout
     assert max(map(len, succeed("digest").splitlines())) <= 80
     said = succeed("status", "--container", EXPORTS)
-    assert any(line.endswith("change the contract (--schema).") for line in said.splitlines()), "a reason is one line"
+    assert any(line.endswith("another contract would not mend it.") for line in said.splitlines()), (
+        "a reason is one line"
+    )
 
 
 @WIDTHS

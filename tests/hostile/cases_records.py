@@ -55,7 +55,7 @@ def _shapes() -> Iterator[Case]:
     wide = {f"k{number}": number for number in range(2000)}
     yield from rejected(
         "2,000 keys too many", with_record("sessions", text(session(7) | wide)), "sessions[1]",
-        says="Additional properties are not allowed",
+        says="unknown keys 'k0', 'k1', ",
     )  # fmt: skip
     many = b", ".join([b"{}"] * 3000)
     yield from rejected(
@@ -72,7 +72,7 @@ def _keys() -> Iterator[Case]:
         yield from rejected(f"lacks {column}", with_record("events", record), "events[1]", says=says)
     for key in ("extra", "", "ID", "id ", "i\u0501d", "__proto__", "events", "\0", "\x1b[31m", SQL):
         record = text(session(7) | {key: 1})
-        says = "Additional properties are not allowed ("
+        says = "unknown key "
         yield from rejected(f"the key {key!r}", with_record("sessions", record), "sessions[1]", says=says)
     twice = text(session(7, meta="first"))[:-1] + b', "meta": "last"}'
     kept = with_records(sessions=[session(7, meta="last")])
