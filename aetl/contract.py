@@ -97,6 +97,30 @@ class Table:
             return lambda record: (record[column],)
         return itemgetter(*self.columns)
 
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """The places of the columns that hold numbers."""
+        kinds = self.schema["properties"].values()
+        return tuple(place for place, kind in enumerate(kinds) if not {"integer", "number"}.isdisjoint(_types(kind)))
+
+    def rows(self, records: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """Records that keep the contract as rows, with numbers by their value: 1.0 and 1e0 are 1.
+
+        Raises OverflowError where one is larger than any database's.
+        """
+        rows = list(map(self.row, records))
+        for place in self.numbers:
+            values = list(map(itemgetter(place), rows))
+            kinds = set(map(type, values))
+            if float in kinds or (int in kinds and not self._are_of_64_bits(place, values)):
+                rows = [(*row[:place], _by_value(row[place]), *row[place + 1 :]) for row in rows]
+        return rows
+
+    def _are_of_64_bits(self, place: int, values: Sequence[Any]) -> bool:
+        if "integer" in _types(self.schema["properties"][self.columns[place]]):
+            return True  # the judge has looked
+        return all(type(value) is not int or -(2**63) <= value < 2**63 for value in values)
+
     def restore(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Rows as a database gives them, with true and false where it kept 1 and 0: the values of an export."""
         if not (places := self.booleans):
@@ -185,6 +209,15 @@ def _judged(keyword: str) -> Callable[..., Iterator[ValidationError]]:
     return check
 
 
+def _by_value(value: Any) -> Any:
+    """A number as Python's integer where it is whole and of 64 bits, and as its float where it is not."""
+    if type(value) is float and value.is_integer() and -(2**63) <= value < 2**63:
+        return int(value)
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return float(value)
+    return value
+
+
 class Contract:
     """What an export must look like, read from a schema file.
 
@@ -231,7 +264,7 @@ class Contract:
         records = batch.records
         try:
             if batch.is_unicode and (table.glance.is_valid(records) or table.judge.is_valid(records)):
-                rows = list(map(table.row, records))
+                rows = table.rows(records)
                 return CheckedBatch(table.name, len(records), rows, _positions(batch), (), table.unknown(records))
         except (ValueError, OverflowError, RecursionError):
             pass  # a value that the fast validator cannot even look at, such as a lone surrogate
@@ -244,7 +277,7 @@ class Contract:
                 pointer, reason, kind = fault
                 rejects.append(Reject(table.name, position, pointer, reason, json.dumps(record), kind))
             else:
-                rows.append(table.row(record))
+                rows += table.rows([record])
                 positions.append(position)
                 good.append(record)
         return CheckedBatch(table.name, len(records), rows, positions, rejects, table.unknown(good))
@@ -275,7 +308,7 @@ def _fault(table: Table, record: object) -> tuple[str, str, str] | None:
         if not _is_unicode(name) or (isinstance(value, str) and not _is_unicode(value)):
             return _pointer([name]), "holds half of a surrogate pair, which is no Unicode text", ""
     if is_good:
-        return None
+        return _beyond(table, record)
     try:
         for rest in table.judge.iter_errors([record]):
             path = list(rest.instance_path)[1:]
@@ -286,6 +319,15 @@ def _fault(table: Table, record: object) -> tuple[str, str, str] | None:
             return _pointer(path), _short(rest.message), ""
     except (ValueError, OverflowError, RecursionError) as error:
         return "", _short(str(error)), ""
+    return None
+
+
+def _beyond(table: Table, record: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    for place in table.numbers:
+        try:
+            _by_value(record.get(table.columns[place]))
+        except OverflowError:
+            return _pointer([table.columns[place]]), "is a larger number than any database keeps", ""
     return None
 
 

@@ -39,6 +39,7 @@ _TEXTS = ("text", "varchar", "bpchar")
 _MORE_STATEMENTS = (
     "session", "schemas", "enter", "lock", "there", "describe", "lacking",
     "repeated", "versions", "first", "known", "guards", "lost", "altered",
+    "own_references", "referring", "take_out",
     "simulation_relations", "simulation_drop", "simulation_create",
 )  # fmt: skip
 

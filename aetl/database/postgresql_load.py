@@ -16,13 +16,12 @@ import asyncpg
 from aetl.database.ledger import finished, rejected
 from aetl.database.postgresql_errors import ERRORS, postgresql_errors
 from aetl.database.postgresql_session import Connection, attempt, execute_many, fetch
-from aetl.database.postgresql_staging import OF_THE_ROW, Placed, Staging
+from aetl.database.postgresql_staging import OF_THE_ROW, ROWS_AT_ONCE, Placed, Staging
 from aetl.database.postgresql_statements import Statements, TableStatements
 from aetl.database.postgresql_triggers import Guard, look_for_lost
 from aetl.database.rejects import reject_orphan
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
 
-_ROWS_AT_ONCE = 2_000
 _BATCHES_AT_ONCE = 8
 """As many batches go to the server as one: a quarter quicker than each by itself."""
 _FEW = 25
@@ -207,7 +206,7 @@ class PostgreSQLLoad:
         with tempfile.TemporaryFile(prefix="aetl-") as spool:
             async with attempt(self._connection, is_kept=False):
                 cursor = await self._connection.cursor(staging.filled_in("versions"))
-                while records := await cursor.fetch(_ROWS_AT_ONCE):
+                while records := await cursor.fetch(ROWS_AT_ONCE):
                     for version, some in groupby(records, key=itemgetter("_aetl_version")):
                         pickle.dump((version, [staging.as_staged(record) for record in some]), spool)
             await self._connection.execute(staging.filled_in("first"))
@@ -228,13 +227,38 @@ class PostgreSQLLoad:
     async def _take_out_orphans(self, staging: Staging) -> list[Reject]:
         """What refers to nothing, then what refers to that, and so on."""
         rejects: list[Reject] = []
-        before = -1
-        while len(rejects) > before:
-            before = len(rejects)
+        is_found = True
+        while is_found:
+            is_found = False
             for column, statement in staging.table.parents.items():
-                for record in await self._connection.fetch(statement):
-                    position, row = staging.placed(record)
-                    rejects.append(reject_orphan(staging.table.name, staging.columns, row, position, column))
+                records = await self._connection.fetch(statement)
+                is_found |= bool(records)
+                rejects += await self._reasons(staging, [(staging.placed(record), column) for record in records])
+            if is_found:
+                # Statement by statement that would be one more for each record of a chain.
+                rejects += await self._reasons(staging, [each async for each in staging.take_out_chains()])
+        return rejects
+
+    async def _reasons(self, staging: Staging, orphans: Sequence[tuple[Placed, str]]) -> list[Reject]:
+        """Why some are out that refer to nothing: it may be that the database refuses them for themselves as well."""
+
+        async def try_alone(some: Sequence[Placed]) -> None:
+            async with attempt(self._connection, is_kept=False):
+                await self._connection.execute(staging.table.clear)
+                await staging.stage(*zip(*some, strict=True))
+                with suppress(asyncpg.ForeignKeyViolationError):
+                    await self._connection.execute(staging.table.insert)
+
+        rejects = []
+        for start in range(0, len(orphans), ROWS_AT_ONCE):
+            some = orphans[start : start + ROWS_AT_ONCE]
+            sifted = await staging.sift([placed for placed, _ in some], try_alone)
+            faults = {reject.position: reject for reject in sifted}
+            for (position, row), column in some:
+                orphan = faults.get(position) or reject_orphan(
+                    staging.table.name, staging.columns, row, position, column
+                )
+                rejects.append(orphan)
         return rejects
 
     async def _take_out_faulty(self, staging: Staging) -> list[Reject]:
@@ -245,7 +269,7 @@ class PostgreSQLLoad:
 
         async def try_to_bring(some: Sequence[Placed]) -> None:
             nonlocal left_behind
-            if left_behind > _ROWS_AT_ONCE:  # what is undone lies there still, and is read past each time
+            if left_behind > ROWS_AT_ONCE:  # what is undone lies there still, and is read past each time
                 await self._connection.execute(table.clear)
                 left_behind = 0
             left_behind += len(some)
@@ -262,7 +286,7 @@ class PostgreSQLLoad:
         with tempfile.TemporaryFile(prefix="aetl-") as spool:
             async with attempt(self._connection, is_kept=False):
                 cursor = await self._connection.cursor(table.staged)
-                while records := await cursor.fetch(_ROWS_AT_ONCE):
+                while records := await cursor.fetch(ROWS_AT_ONCE):
                     pickle.dump([staging.placed(record) for record in records], spool)
             await self._connection.execute(table.clear)
             staging.is_ranked = False

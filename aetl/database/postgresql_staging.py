@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import closing
+from itertools import islice
 from operator import itemgetter
 
 import asyncpg
 
+from aetl.database.closure import Closure
 from aetl.database.places import Places
 from aetl.database.postgresql_session import Connection, attempt, fetch
 from aetl.database.postgresql_statements import Statements
 from aetl.database.rejects import NO_UNICODE, reject_row
+from aetl.database.statements import filled_in, quoted
 from aetl.models import Reject, Row
 
 
@@ -28,8 +32,7 @@ OF_THE_ROW = (
 )
 """What one record can be the fault of."""
 
-_NAME = re.compile(r"\{(table|staging|key|alike)\}")
-"""What stands for a table's own in a statement that is about any."""
+ROWS_AT_ONCE = 2_000
 
 Placed = tuple[int, Row]
 """A record's place in the export's array, and its values."""
@@ -157,11 +160,11 @@ class Staging:
     def filled_in(self, statement: str, **more: str) -> str:
         """A statement of the ledger's that is about any temporary table, for this one."""
         names = {
-            "table": _quoted(self.table.name),
-            "staging": _quoted(self.table.staging),
-            "key": ", ".join(map(_quoted, self.table.key)),
+            "table": quoted(self.table.name),
+            "staging": quoted(self.table.staging),
+            "key": ", ".join(map(quoted, self.table.key)),
         }
-        return _NAME.sub(lambda found: (names | more)[found[1]], self._statements.ledger[statement])
+        return filled_in(self._statements.ledger[statement], **names, **more)
 
     async def is_alike(self) -> bool:
         """Whether table and temporary table have columns of the same types."""
@@ -169,13 +172,44 @@ class Staging:
 
     async def by_key(self, statement: str) -> str:
         """A statement of the ledger's about the records of the temporary table that the table has, or has not."""
-        types = dict(zip(self.columns, (await self._look_at(self._target))[0], strict=True))
-        staged = dict(zip(self.columns, self._types, strict=True))
-        alike = [
-            f"old.{_quoted(each)} = new.{_quoted(each)}" + f"::{types[each]}" * (types[each] != staged[each])
-            for each in self.table.key
+        return self.filled_in(statement, alike=await self._alike(self.table.key, self.table.key))
+
+    async def _alike(self, stored: Sequence[str], staged: Sequence[str]) -> str:
+        """The condition that columns of the table's `old` record and the temporary table's `new` one are equal."""
+        types = [
+            dict(zip(self.columns, each, strict=True)) for each in ((await self._look_at(self._target))[0], self._types)
         ]
-        return self.filled_in(statement, alike=" AND ".join(alike))
+        return " AND ".join(
+            f"old.{quoted(one)} = new.{quoted(other)}" + f"::{types[0][one]}" * (types[0][one] != types[1][other])
+            for one, other in zip(stored, staged, strict=True)
+        )
+
+    async def take_out_chains(self) -> AsyncIterator[tuple[Placed, str]]:
+        """Takes those out that refer, within their table, to nothing or only to such; each with the column."""
+        target = dict(zip(("schema", "name"), self._target, strict=True))
+        references = await fetch(self._connection, self._statements.ledger["own_references"], target)
+        with closing(Closure()) as closure:
+            for each in references:
+                own, other = ([f"new.{quoted(column)}::text" for column in each[side]] for side in ("own", "other"))
+                referring = self.filled_in(
+                    "referring",
+                    own=f"ARRAY[{', '.join(own)}]",
+                    other=f"ARRAY[{', '.join(other)}]",
+                    alike=await self._alike(each["other"], each["own"]),
+                )
+                async with attempt(self._connection, is_kept=False):  # which also closes the cursor
+                    cursor = await self._connection.cursor(referring)
+                    while some := await cursor.fetch(ROWS_AT_ONCE):
+                        closure.offer((repr((each["other"], row["other"])), row["position"]) for row in some)
+                        wanting = [row for row in some if row["is_lacking"] and None not in row["own"]]
+                        closure.want((repr((each["other"], row["own"])), row["position"]) for row in wanting)
+            await asyncio.to_thread(closure.settle)
+            lost = closure.lost()
+            while positions := list(islice(lost, ROWS_AT_ONCE)):
+                found = await fetch(self._connection, self.filled_in("take_out"), {"positions": positions})
+                for record in found:
+                    columns = [column for each in references for column in each["own"] if record[column] is not None]
+                    yield self.placed(record), columns[0]
 
     async def _look_at(self, table: tuple[str, str]) -> tuple[list[str | None], bool]:
         """The types of a table's columns, and whether nothing but those and NOT NULL says what they take."""
@@ -208,10 +242,6 @@ class Staging:
             if reason:
                 return f"/{column}", reason
         return None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _fault_of_text(value: str) -> str | None:

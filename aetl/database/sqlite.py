@@ -40,7 +40,7 @@ from aetl.database.sqlite_file import (
 )
 from aetl.database.sqlite_first_load import FirstLoad
 from aetl.database.sqlite_load import SQLiteLoad
-from aetl.database.sqlite_statements import SCHEMA, Statements, TableStatements, creating, read_table
+from aetl.database.sqlite_statements import MORE, Statements, TableStatements, creating, read_table
 from aetl.database.sqlite_transaction import transaction
 from aetl.database.statements import read_statements
 from aetl.errors import (
@@ -64,7 +64,7 @@ def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str
     path = path_of(url, "sqlite")
     if path in (Path(), Path(":memory:")):
         raise ConfigurationError("the database must be a file", hint="Name one with --database, such as local.db.")
-    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql, read_table, SCHEMA))
+    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql, read_table, MORE))
 
 
 class SQLite:

@@ -15,6 +15,7 @@ import aiosqlite
 
 from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.sqlite_statements import Statements, creating
+from aetl.database.statements import quoted
 from aetl.errors import DatabaseDamaged, DatabaseInaccessible, DatabaseLocked, DatabaseNotOurs
 
 # The application id in the file's header (https://www.sqlite.org/fileformat.html#application_id) says whose it is.
@@ -250,6 +251,11 @@ async def key_collation(connection: aiosqlite.Connection) -> str:
 
 def _by_code_points(one: str, other: str) -> int:
     return (one > other) - (one < other)  # the order of code points is that of their bytes in UTF-8
+
+
+async def pragma_of(connection: aiosqlite.Connection, name: str, of: str) -> list[Any]:
+    """The rows of a pragma that tells of a table or an index."""
+    return list(await connection.execute_fetchall(f"PRAGMA {name}({quoted(of)})"))
 
 
 async def set_cache(connection: aiosqlite.Connection, size: int) -> None:

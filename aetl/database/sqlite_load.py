@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import operator
-import pickle
 import sqlite3
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 import aiosqlite
 
 from aetl.database.ledger import finished, rejected
-from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
 from aetl.database.sqlite_errors import sqlite_errors
 from aetl.database.sqlite_following import Following
+from aetl.database.sqlite_references import find_references, in_groups
+from aetl.database.sqlite_ring import bring_ring
+from aetl.database.sqlite_rows import NOT_BOUND, Rows, Waiting, Written, fault_of
 from aetl.database.sqlite_statements import Bare, Statements
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
 
 _MOST_MISSES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What writing some rows came to: how many are in, how many of them new or changed, the first orphan's place."""
-
-    accepted: int
-    loaded: int
-    rejects: Sequence[Reject]
-    orphan: int | None
 
 
 class SQLiteLoad:
@@ -40,10 +27,12 @@ class SQLiteLoad:
 
     Foreign keys are enforced row by row. A batch with a record that refers to one not seen yet waits, with all that
     follow it in its table, in a temporary file until every other record is in: so an export's arrays may stand in any
-    order. (SQLite's own deferred keys would do the same, but as soon as one violation is outstanding every new parent
-    row searches the child table, which has no index on the referring column here: quadratic in the export's size.)
+    order. Then the tables come one after the other, those first that others refer to; what refers to nothing by then
+    is a reject. (SQLite's own deferred keys would do the same, but as soon as one violation is outstanding every new
+    parent row searches the child table, which may have no index on the referring column: quadratic in the size.)
 
-    `is_older` says that a newer export is loaded already: its records stay as they are.
+    `is_older` says that a newer export is loaded already: records whose key is stored stay as they are, so all that
+    is not just what is stored waits, as by then nobody could tell them from those that this export brought.
     """
 
     def __init__(
@@ -61,12 +50,14 @@ class SQLiteLoad:
         self._connection = connection
         self._path = path
         self._statements = statements
-        self._columns = columns
+        self._rows = Rows(connection, statements, columns)
         self._is_older = is_older
-        self._waiting: dict[str, IO[bytes]] = {}
+        self._waiting = Waiting()
         self._known: set[str] = set()
         self._following: dict[str, Following] = {}
         self._misses: dict[str, int] = {}
+        self._accepted: Counter[str] = Counter()
+        self._loaded: Counter[str] = Counter()
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         with sqlite_errors(self._path):
@@ -78,34 +69,64 @@ class SQLiteLoad:
 
     async def _write(self, batch: CheckedBatch) -> Outcome:
         await self.keep_rejects(batch.rejects)
-        if batch.table in self._waiting:
+        rejects: Sequence[Reject] = ()
+        if self._is_older and await self._is_repeated(batch.table, batch.rows):
+            self._accepted[batch.table] += len(batch.rows)
+        elif self._is_older or batch.table in self._waiting:
             self.wait(batch.table, batch.rows, batch.positions)
-            return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects)))
-        written = await self._insert(batch.table, batch.rows, batch.positions)
-        if written.orphan is not None:
-            self.wait(batch.table, batch.rows[written.orphan :], batch.positions[written.orphan :])
-        rejected = len(batch.rejects) + len(written.rejects)
-        counts = TableCounts(batch.read, written.loaded, written.accepted - written.loaded, rejected)
-        return Outcome(batch.table, counts, written.rejects)
+            if self._is_older:
+                await self._find_place(batch.table, batch.rows)
+        else:
+            written = await self._insert(batch.table, batch.rows, batch.positions)
+            if written.orphan is not None:
+                self.wait(batch.table, batch.rows[written.orphan :], batch.positions[written.orphan :])
+            rejects = written.rejects
+        return Outcome(batch.table, TableCounts(batch.read, rejected=len(batch.rejects) + len(rejects)), rejects)
 
     async def _settle(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        progress = True
-        while self._waiting and progress:
-            progress = False
-            for name in [name for name in self._statements.tables if name in self._waiting]:
-                for outcome in await self._retry(name):
-                    outcomes.append(outcome)
-                    progress = True
-        for name, waiting in self._waiting.items():
-            for rows, positions in _unpickled(waiting):
-                rejects = [
-                    await self._orphan(name, row, position) for row, position in zip(rows, positions, strict=True)
-                ]
-                await self.keep_rejects(rejects)
-                outcomes.append(Outcome(name, TableCounts(rejected=len(rejects)), rejects))
+        if self._waiting:
+            references = await find_references(self._connection, self._statements)
+            for group in in_groups(list(self._statements.tables), references):
+                is_ring = len(group) > 1 or any(each.child == each.parent == group[0] for each in references)
+                if not any(name in self._waiting for name in group):
+                    continue
+                if self._is_older or is_ring:
+                    brought = await bring_ring(self._rows, self._waiting, group, references, is_older=self._is_older)
+                    for name, written in brought.items():
+                        await self._took(name, written, outcomes)
+                else:
+                    await self._bring_waiting(group[0], outcomes)
+                for name in group:
+                    self._waiting.forget(name)
         self.close()
+        for name in self._accepted:
+            loaded = self._loaded[name]
+            outcomes.append(Outcome(name, TableCounts(0, loaded, self._accepted[name] - loaded)))
         return outcomes
+
+    async def _bring_waiting(self, name: str, outcomes: list[Outcome]) -> None:
+        """Brings in what waits in a table, when all that it refers to is in."""
+        for rows, positions in self._waiting.of(name):
+            start = 0
+            while start < len(rows):
+                written = await self._insert(name, rows[start:], positions[start:])
+                rejects = list(written.rejects)
+                if written.orphan is not None:
+                    orphan = start + written.orphan
+                    rejects.append(await self._rows.orphan(name, rows[orphan], positions[orphan]))
+                    await self.keep_rejects(rejects[-1:])
+                    start = orphan + 1
+                else:
+                    start = len(rows)
+                if rejects:
+                    outcomes.append(Outcome(name, TableCounts(rejected=len(rejects)), rejects))
+
+    async def _took(self, name: str, written: Written, outcomes: list[Outcome]) -> None:
+        self._accepted[name] += written.accepted
+        self._loaded[name] += written.loaded
+        await self.keep_rejects(written.rejects)
+        outcomes.append(Outcome(name, TableCounts(rejected=len(written.rejects)), written.rejects))
 
     async def finish(self, report: LoadReport) -> None:
         with sqlite_errors(self._path):
@@ -127,38 +148,41 @@ class SQLiteLoad:
         await self.keep_rejects(batch.rejects)
         rows, before = batch.rows, self._connection.total_changes
         parts = range(0, len(rows) - len(rows) % bare.many, bare.many)
-        with suppress(sqlite3.IntegrityError, OverflowError, UnicodeEncodeError):
+        try:
             await self._connection.executemany(
                 bare.insert_many, (list(chain.from_iterable(rows[at : at + bare.many])) for at in parts)
             )
+        except (sqlite3.Error, *NOT_BOUND) as raised:
+            fault_of(raised)
         done = self._connection.total_changes - before
-        written = await self._execute(bare.insert, batch.table, rows[done:], batch.positions[done:])
+        written = await self._rows.execute(bare.insert, batch.table, rows[done:], batch.positions[done:])
         await self.keep_rejects(written.rejects)
         return written.rejects
 
     def wait(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> None:
         """Keeps records of one table until every other one is in."""
-        if name not in self._waiting:
-            self._waiting[name] = tempfile.TemporaryFile(prefix="aetl-")  # noqa: SIM115 - closed by close()
-        pickle.dump((rows, positions), self._waiting[name], pickle.HIGHEST_PROTOCOL)
+        self._waiting.add(name, rows, positions)
 
     def close(self) -> None:
         """Gives the temporary files back, and what is still being read up."""
         for following in self._following.values():
             following.close()
-        while self._waiting:
-            self._waiting.popitem()[1].close()
+        self._following.clear()
+        self._waiting.close()
 
-    async def _insert(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
+    async def _insert(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> Written:
         """Writes rows until one refers to nothing."""
         if await self._is_repeated(name, rows):
-            return _Written(len(rows), 0, (), None)
+            self._accepted[name] += len(rows)
+            return Written(len(rows), 0, (), None)
         written = await self._bring_in(name, rows, positions)
+        self._accepted[name] += written.accepted
+        self._loaded[name] += written.loaded
         await self.keep_rejects(written.rejects)
         await self._find_place(name, rows)
         return written
 
-    async def _bring_in(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
+    async def _bring_in(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> Written:
         """Inserts rows, or updates them.
 
         Inserting with DO NOTHING takes SQLite half the time of DO UPDATE, even where no row is known; so that is tried
@@ -166,23 +190,23 @@ class SQLiteLoad:
         """
         table = self._statements.tables[name]
         if name in self._known:
-            written = await self._execute(table.upsert, name, rows, positions)
+            written = await self._rows.execute(table.upsert, name, rows, positions)
             if written.loaded == len(rows):
                 self._known.remove(name)
             return written
-        inserted = await self._execute(table.insert, name, rows, positions)
-        if self._is_older or inserted.loaded == inserted.accepted:
+        inserted = await self._rows.execute(table.insert, name, rows, positions)
+        if inserted.loaded == inserted.accepted:
             return inserted
         self._known.add(name)
         refused = {reject.position for reject in inserted.rejects}
         places = [place for place, at in enumerate(positions[: inserted.orphan]) if at not in refused]
-        updated = await self._execute(
+        updated = await self._rows.execute(
             table.upsert, name, [rows[place] for place in places], [positions[place] for place in places]
         )
         orphan = inserted.orphan if updated.orphan is None else places[updated.orphan]
         # What is refused behind an orphan waits with it, and is refused again.
         rejects = [each for each in inserted.rejects if orphan is None or each.position < positions[orphan]]
-        return _Written(updated.accepted, inserted.loaded + updated.loaded, [*rejects, *updated.rejects], orphan)
+        return Written(updated.accepted, inserted.loaded + updated.loaded, [*rejects, *updated.rejects], orphan)
 
     async def _is_repeated(self, name: str, rows: Sequence[Row]) -> bool:
         """Whether just these rows follow in the table, as they do where an export repeats the one before.
@@ -205,78 +229,8 @@ class SQLiteLoad:
         table = self._statements.tables[name]
         if table.place and table.repeated and rows and self._misses.get(name, 0) <= _MOST_MISSES:
             key = [rows[-1][place] for place in table.key]
-            with suppress(OverflowError, UnicodeEncodeError):  # a key that was rejected
+            try:
                 for (place,) in await self._connection.execute_fetchall(table.place, key):
                     self._following[name] = Following(self._connection, table.repeated, place)
-
-    async def _execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> _Written:
-        start = loaded = 0
-        orphan: int | None = None
-        rejects: list[Reject] = []
-        while start < len(rows) and orphan is None:
-            left = iter(rows[start:] if start else rows)
-            before = self._connection.total_changes
-            try:
-                await self._connection.executemany(statement, left)
-                start = len(rows)
-            except (sqlite3.IntegrityError, OverflowError, UnicodeEncodeError) as error:
-                failed = len(rows) - operator.length_hint(left) - 1  # executemany takes a row only to execute it
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-                    orphan = failed
-                else:
-                    pointer = self._pointer(name, rows[failed], error)
-                    rejects.append(self._reject(name, rows[failed], positions[failed], pointer, _reason(error)))
-                start = failed + 1
-            loaded += self._connection.total_changes - before
-        return _Written((len(rows) if orphan is None else orphan) - len(rejects), loaded, rejects, orphan)
-
-    async def _retry(self, name: str) -> list[Outcome]:
-        """Writes once more what waits in one table; what still refers to nothing goes on waiting."""
-        outcomes = []
-        with self._waiting.pop(name) as waiting:
-            for rows, positions in _unpickled(waiting):
-                start = 0
-                while start < len(rows):
-                    written = await self._insert(name, rows[start:], positions[start:])
-                    if written.accepted or written.rejects:
-                        unchanged = written.accepted - written.loaded
-                        counts = TableCounts(0, written.loaded, unchanged, len(written.rejects))
-                        outcomes.append(Outcome(name, counts, written.rejects))
-                    if written.orphan is None:
-                        break
-                    start += written.orphan
-                    self.wait(name, rows[start : start + 1], positions[start : start + 1])
-                    start += 1
-        return outcomes
-
-    async def _orphan(self, name: str, row: Row, position: int) -> Reject:
-        for place, query in self._statements.tables[name].parents.items():
-            ((exists,),) = await self._connection.execute_fetchall(query, (row[place],))
-            if not exists:
-                return reject_orphan(name, self._columns[name], row, position, self._columns[name][place])
-        return self._reject(name, row, position, "", "refers to a record that does not exist")
-
-    def _pointer(self, name: str, row: Row, error: Exception) -> str:
-        """Where in a record that lies which could not be written, if the error tells."""
-        return pointer_to(error, self._columns[name], row) if isinstance(error, UnicodeEncodeError) else ""
-
-    def _reject(self, name: str, row: Row, position: int, pointer: str, reason: str) -> Reject:
-        return reject_row(name, self._columns[name], row, position, pointer, reason)
-
-
-def _reason(error: Exception) -> str:
-    """Why SQLite cannot hold a row that keeps the contract."""
-    if isinstance(error, OverflowError):
-        return "a number without a fraction is beyond 64 bits"
-    if isinstance(error, UnicodeEncodeError):
-        return NO_UNICODE
-    return str(error)
-
-
-def _unpickled(waiting: IO[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[int]]]:
-    waiting.seek(0)
-    while True:
-        try:
-            yield pickle.load(waiting)  # only what this process itself wrote into a file without a name
-        except EOFError:
-            return
+            except (sqlite3.Error, *NOT_BOUND) as raised:
+                fault_of(raised)  # a key that was rejected

@@ -16,7 +16,7 @@ from typing import Any
 
 import aiosqlite
 
-from aetl.database.sqlite_file import in_memory
+from aetl.database.sqlite_file import in_memory, pragma_of
 from aetl.database.sqlite_statements import Bare, Statements, creating
 
 _LOG = logging.getLogger(__name__)
@@ -89,18 +89,13 @@ async def _schema(connection: aiosqlite.Connection, statements: Statements) -> l
 
 async def _look(connection: aiosqlite.Connection, table: str, key: str) -> list[Any]:
     """What a table's columns and the index of its key have to be alike in."""
-    columns = await _pragma(connection, "table_xinfo", table)
+    columns = await pragma_of(connection, "table_xinfo", table)
     kinds = [(name, kind, is_mandatory, hidden) for _, name, kind, is_mandatory, _, _, hidden in columns]
-    indexes = await _pragma(connection, "index_list", table)
+    indexes = await pragma_of(connection, "index_list", table)
     unique = [(is_unique, is_partial) for _, name, is_unique, _, is_partial in indexes if name == key]
-    return [kinds, unique, await _pragma(connection, "index_xinfo", key)]
+    return [kinds, unique, await pragma_of(connection, "index_xinfo", key)]
 
 
 async def _columns(connection: aiosqlite.Connection, rows: str) -> tuple[str, ...]:
     async with connection.execute(rows, {"place": 0, "most": 0}) as cursor:
         return tuple(column[0] for column in cursor.description)
-
-
-async def _pragma(connection: aiosqlite.Connection, name: str, of: str) -> list[Any]:
-    quoted = of.replace('"', '""')
-    return list(await connection.execute_fetchall(f'PRAGMA {name}("{quoted}")'))

@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 from aetl.database import statements
 from aetl.database.statements import PARAMETER, in_key_order, optional_text, refuse, text, texts
 
-SCHEMA = ("schema", "adopt_table", "adopt_key")
-"""Statements of the ledger's that are about what SQLite keeps of tables."""
+MORE = (
+    "schema", "adopt_table", "adopt_key", "note", "stored", "lacking", "noted", "forget", "index", "drop_index",
+)  # fmt: skip
+"""Statements of the ledger's that are about what SQLite keeps of tables, and about records that wait."""
 _TABLE_TEXTS = ("create", "upsert", "insert", "select", "truncate")
 _MOST_PARAMETERS = 300
 """Of one statement; some builds of SQLite take no more than 999 (https://www.sqlite.org/limits.html, 9)."""

@@ -16,6 +16,7 @@ from aetl.yaml_text import NotYAML, read_yaml
 PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 _END = re.compile(r";(?:[\s;]|--[^\n]*+|/\*.*?\*/)*+\Z", re.DOTALL)
 """A statement's semicolon, with nothing but comments behind it."""
+_OPEN = re.compile(r"\{(table|staging|key|alike|index|own|other)\}")
 _LEDGER_TEXTS = (
     "pending", "is_older", "begin", "finish", "forget_failures", "reject", "history", "last_success", "truncate"
 )  # fmt: skip
@@ -37,15 +38,25 @@ class Statements(Generic[Table]):
     ledger: Mapping[str, str]
 
 
+def filled_in(statement: str, **names: str) -> str:
+    """A statement that is about any table, for one: `{table}` and the like are replaced by what is given."""
+    return _OPEN.sub(lambda found: names[found[1]], statement)
+
+
+def quoted(name: str) -> str:
+    """A table's or column's name, as SQL takes any."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 Part = TypeVar("Part")
 
 
 def in_schema(part: Part, schema: str) -> Part:
     """The same statements with a schema's quoted name wherever they leave it open: `{schema}` in the SQL file."""
-    quoted = '"' + schema.replace('"', '""') + '"'
+    name = quoted(schema)
     if ":" in schema:  # what follows it would be taken for a parameter's name
-        quoted = "U&" + quoted.replace("\\", r"\\").replace(":", r"\003A")
-    return cast("Part", _filled(part, quoted))
+        name = "U&" + name.replace("\\", r"\\").replace(":", r"\003A")
+    return cast("Part", _filled(part, name))
 
 
 def _filled(part: Any, quoted: str) -> Any:

@@ -63,7 +63,7 @@ PARENTS = {
 }
 
 
-def node(number: int, above: int | None = None, label: str = "a") -> dict[str, Any]:
+def node(number: float, above: int | None = None, label: str = "a") -> dict[str, Any]:
     return {"id": number, "above": above, "label": label}
 
 

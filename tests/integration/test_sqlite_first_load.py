@@ -13,7 +13,7 @@ import pytest
 
 from aetl.contract import Contract
 from aetl.database.sqlite_schema import try_out
-from aetl.database.sqlite_statements import SCHEMA, Statements, creating, read_table
+from aetl.database.sqlite_statements import MORE, Statements, creating, read_table
 from aetl.database.statements import read_statements
 from aetl.models import TableCounts
 from tests.exports import Document, event, in_order, listed, make_export, parent, session
@@ -27,7 +27,7 @@ def kind(tmp_path: Path) -> Kind:
 
 
 def statements(path: Path | None = None) -> Statements:
-    return read_statements("sqlite", Contract.read().columns, path, read_table, SCHEMA)
+    return read_statements("sqlite", Contract.read().columns, path, read_table, MORE)
 
 
 def twice(document: Document) -> Document:

@@ -27,13 +27,19 @@ def schema(columns: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "object", "required": ["t"], "properties": {"t": {"type": "array", "items": {**items, **more}}}}
 
 
+def as_kept(value: Any) -> Any:
+    """Beyond 64 bits a number is what a double can tell of it."""
+    return float(value) if type(value) is int and not -(2**63) <= value < 2**63 else value
+
+
 def judge(table: str, *records: Any, contract: Contract = CONTRACT, first: int = 0) -> list[tuple[int, str, str]]:
     """Position, pointer and reason of each reject; what every verdict must fulfil is checked on the way."""
     result = contract.check(Batch(table, first, records))
     assert result.read == len(records) == len(result.rows) + len(result.rejects)
     for row, position in zip(result.rows, result.positions, strict=True):
         record = records[position - first]
-        assert json.loads(contract.encode(table, [row])) == {name: record.get(name) for name in contract.columns[table]}
+        kept = {name: as_kept(record.get(name)) for name in contract.columns[table]}
+        assert json.loads(contract.encode(table, [row])) == kept
     for reject in result.rejects:
         assert json.dumps(json.loads(reject.record)) == json.dumps(records[reject.position - first])
         reject.reason.encode()
@@ -108,6 +114,31 @@ def test_a_key_that_cannot_be_written_is_told(name: str) -> None:
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 0, 3.0])
 def test_integers_of_64_bits_are_fine(number: int) -> None:
     assert judge("events", event(1, 1, round=number)) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "spelled", "kept"),
+    [
+        ({"type": ["integer", "null"]}, [1, 1.0, 1e0, -0.0, None], [1, 1, 1, 0, None]),
+        ({"type": "integer"}, [2.0**62], [2**62]),
+        ({"type": "number"}, [1, 1.0, 1.5, -0.0, 10**300, 2.0**63, 2**63], [1, 1, 1.5, 0, 1e300, 2.0**63, 2.0**63]),
+        ({"type": ["string", "number"]}, ["1.0", 1.0], ["1.0", 1]),
+    ],
+)  # fmt: skip
+def test_a_number_is_its_value_however_it_is_spelled(column: Any, spelled: list[Any], kept: list[Any]) -> None:
+    rows = Contract(schema({"a": column}), "test").check(Batch("t", 0, [{"a": each} for each in spelled])).rows
+    assert [(type(value), value) for (value,) in rows] == [(type(value), value) for value in kept]
+
+
+def test_a_number_that_no_double_holds_is_rejected_alone() -> None:
+    contract = Contract(schema({"a": {"type": "number"}}), "test")
+    assert [each[:2] for each in judge("t", {"a": 1}, {"a": 10**400}, {"a": 2}, contract=contract)] == [(1, "/a")]
+
+
+def test_half_a_surrogate_pair_is_told_whatever_the_validator_says() -> None:
+    batch = Batch("sessions", 3, [session(1), session(2, meta="\ud800"), session(3)], is_unicode=False)
+    ((reject,), positions) = (lambda checked: (checked.rejects, checked.positions))(CONTRACT.check(batch))
+    assert (reject.position, reject.pointer, list(positions)) == (4, "/meta", [3, 5])
 
 
 GOOD_TIMES = [

@@ -1,0 +1,181 @@
+"""Writes rows into a SQLite database, each by itself: what one of them is the fault of becomes its reject."""
+
+from __future__ import annotations
+
+import operator
+import pickle
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import aiosqlite
+
+from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
+from aetl.database.sqlite_references import Reference
+from aetl.database.sqlite_statements import Statements
+from aetl.database.statements import filled_in, quoted
+from aetl.models import Reject, Row
+
+NOT_BOUND = (OverflowError, UnicodeEncodeError)
+"""How Python tells of a value that SQLite cannot be given."""
+_OF_THE_ROW = (sqlite3.IntegrityError, sqlite3.DataError, *NOT_BOUND)
+"""What one row can be the fault of; a DataError is of a value that is longer than SQLite takes."""
+
+Placed = tuple[Sequence[Row], Sequence[int]]
+"""Rows, and where their records stand in the export's array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What writing some rows came to: how many are in, how many of them new or changed, the first orphan's place."""
+
+    accepted: int
+    loaded: int
+    rejects: Sequence[Reject]
+    orphan: int | None
+
+
+class Rows:
+    """The statements of a database, for rows of its tables."""
+
+    def __init__(
+        self, connection: aiosqlite.Connection, statements: Statements, columns: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.connection = connection
+        self.statements = statements
+        self._columns = columns
+
+    async def execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> Written:
+        """Executes a statement for each row, until one refers to nothing."""
+        start = loaded = 0
+        orphan: int | None = None
+        rejects: list[Reject] = []
+        while start < len(rows) and orphan is None:
+            left = iter(rows[start:] if start else rows)
+            before = self.connection.total_changes
+            try:
+                await self.connection.executemany(statement, left)
+                start = len(rows)
+            except (sqlite3.Error, *NOT_BOUND) as raised:
+                error = fault_of(raised)
+                failed = len(rows) - operator.length_hint(left) - 1  # executemany takes a row only to execute it
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+                    orphan = failed
+                else:
+                    rejects.append(self.reject(name, rows[failed], positions[failed], error))
+                start = failed + 1
+            loaded += self.connection.total_changes - before
+        return Written((len(rows) if orphan is None else orphan) - len(rejects), loaded, rejects, orphan)
+
+    async def known(self, name: str, rows: Iterable[tuple[int, Row]]) -> set[int]:
+        """The numbers of those rows whose keys are stored."""
+        table = self.statements.tables[name]
+        key = [table.columns[place] for place in table.key]
+        return await self._note("stored", name, key, ((each, *[row[at] for at in table.key]) for each, row in rows))
+
+    async def lacking(self, reference: Reference, rows: Iterable[tuple[int, Row]]) -> set[int]:
+        """The numbers of those rows whose reference means no record that is stored."""
+        values = ((each, reference.value(row)) for each, row in rows)
+        wanted = ((each, *value) for each, value in values if value is not None)
+        return await self._note("lacking", reference.parent, reference.columns, wanted)
+
+    async def _note(
+        self, statement: str, table: str, columns: Sequence[str], parameters: Iterable[tuple[Any, ...]]
+    ) -> set[int]:
+        ledger = self.statements.ledger
+        alike = " AND ".join(f"{quoted(column)} = ?{place}" for place, column in enumerate(columns, 2))
+        await self.connection.execute(ledger["note"])
+        await self.connection.executemany(filled_in(ledger[statement], table=quoted(table), alike=alike), parameters)
+        numbers = {number for (number,) in await self.connection.execute_fetchall(ledger["noted"])}
+        await self.connection.execute(ledger["forget"])
+        return numbers
+
+    def fault(self, name: str, row: Row, position: int) -> Reject | None:
+        """The reject of a row that SQLite could not even be given."""
+        try:
+            for value in row:
+                if isinstance(value, str):
+                    value.encode()
+                elif isinstance(value, int):
+                    value.to_bytes(8, signed=True)
+        except (OverflowError, UnicodeEncodeError) as error:
+            return self.reject(name, row, position, error)
+        return None
+
+    async def orphan(self, name: str, row: Row, position: int) -> Reject:
+        """The reject of a row that refers to nothing."""
+        for place, query in self.statements.tables[name].parents.items():
+            if row[place] is not None:
+                ((exists,),) = await self.connection.execute_fetchall(query, (row[place],))
+                if not exists:
+                    return reject_orphan(name, self._columns[name], row, position, self._columns[name][place])
+        return reject_row(name, self._columns[name], row, position, "", "refers to a record that does not exist")
+
+    def reject(self, name: str, row: Row, position: int, error: Exception) -> Reject:
+        """The reject of a row that SQLite refuses."""
+        columns = self._columns[name]
+        pointer = pointer_to(error, columns, row) if isinstance(error, UnicodeEncodeError) else ""
+        return reject_row(name, columns, row, position, pointer, _reason(error))
+
+
+def fault_of(raised: Exception) -> Exception:
+    """What a row is at fault in; raises again what no row can be the fault of.
+
+    Python's sqlite3 may raise the connection's last error anew where a value cannot be bound, and that in its context.
+    """
+    error = raised.__context__ if isinstance(raised.__context__, NOT_BOUND) else raised
+    if not isinstance(error, _OF_THE_ROW):
+        raise raised
+    return error
+
+
+class Waiting:
+    """Rows of each table that wait until all others are in, in the order in which they came, in temporary files."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, IO[bytes]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    def __bool__(self) -> bool:
+        return bool(self._files)
+
+    def add(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> None:
+        """Keeps some more rows."""
+        if name not in self._files:
+            self._files[name] = tempfile.TemporaryFile(prefix="aetl-")  # noqa: SIM115 - closed by close()
+        self._files[name].seek(0, 2)
+        pickle.dump((rows, positions), self._files[name], pickle.HIGHEST_PROTOCOL)
+
+    def of(self, name: str) -> Iterator[Placed]:
+        """The rows that wait, as often as one likes."""
+        if (file := self._files.get(name)) is None:
+            return
+        file.seek(0)
+        while True:
+            try:
+                yield pickle.load(file)  # only what this process itself wrote into a file without a name
+            except EOFError:
+                return
+
+    def forget(self, name: str) -> None:
+        """Gives a table's file back."""
+        if name in self._files:
+            self._files.pop(name).close()
+
+    def close(self) -> None:
+        """Gives all files back."""
+        for name in list(self._files):
+            self.forget(name)
+
+
+def _reason(error: Exception) -> str:
+    """Why SQLite cannot hold a row that keeps the contract."""
+    if isinstance(error, OverflowError):
+        return "a number without a fraction is beyond 64 bits"
+    if isinstance(error, UnicodeEncodeError):
+        return NO_UNICODE
+    return str(error)
