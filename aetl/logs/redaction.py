@@ -27,7 +27,7 @@ _LOOKS_SECRET = tuple(
         r"""(?P<kept>Authorization["']?\s*[:=]\s*b?["']?(?:Bearer|Basic)\s+)(?P<secret>[^\s"',;]+)""",
         r"""(?P<kept>\b(?:Bearer|Basic)\s+)(?P<secret>[\w.~+/=-]{16,})""",
         rf"""(?P<kept>{_PASSWORD}(?P<quote>["']))(?P<secret>(?:\\.|(?!(?P=quote)).)*)""",
-        rf"""(?P<kept>{_PASSWORD})(?P<secret>\{{[^}}\n]*\}}|(?:(?!%(?:25)*(?:26|3B|20))[^\s&;"'])+)""",
+        rf"""(?P<kept>{_PASSWORD})(?P<secret>\{{[^}}\n]{{0,200}}\}}|(?:(?!%(?:25)*(?:26|3B|20))[^\s&;"'])+)""",
     )
 )
 _WORD = re.compile(r"""[^\s"'<>]+""")

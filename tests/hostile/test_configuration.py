@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from aetl.config import Settings, read_settings
+from aetl.errors import ConfigurationError
 from tests.acceptance.command import one_line
 from tests.exports import encode, make_export, write
 from tests.hostile.in_process import Run
@@ -93,3 +98,61 @@ def test_files_that_nobody_named_are_not_read(run: Run) -> None:
     done = run("load", "--container", "exports", "--quiet")
     assert (done.exit_code, done.stderr) == (0, "")
     assert not Path("pwned").exists()
+
+
+NAMES = st.sampled_from([
+    "container", "database", "schema", "sql", "log_file", "log_level", "log_format", "timeout", "retries", "pause",
+    "environment", "sas", "<<", "1", "",
+])  # fmt: skip
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.dates()
+    | st.datetimes()
+    | st.binary(max_size=5)
+    | st.sampled_from(
+        ["https://", "postgresql://", "file://", "postgresql://u:p@h:0", "http://[", "a\0b", "INFO", "json", "~"]
+    )
+)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3))
+
+
+def is_read_or_refused(path: Path, environ: dict[str, str]) -> None:
+    """Either there are settings of the right types, or one clear line, without what went before it."""
+    refused: ConfigurationError | None = None
+    try:
+        settings = read_settings(path, environ)
+    except ConfigurationError as error:
+        refused = error
+    if refused is not None:
+        assert str(refused) and refused.hint
+        assert refused.__context__ is None and refused.__cause__ is None
+    else:
+        assert type(settings.timeout) is float and type(settings.retries) is int
+        assert settings == Settings(**{name: getattr(settings, name) for name in Settings.__dataclass_fields__})
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=4) | VALUES)
+def test_any_values_in_a_file_are_settings_or_refused(content: object) -> None:
+    path = Path("own.yaml")
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    is_read_or_refused(path, {})
+
+
+@given(st.binary(max_size=60) | st.text("{}[]:-?!&*<>|%@`\"'#,\n\t ~a1.", max_size=60).map(str.encode))
+def test_any_bytes_in_a_file_are_settings_or_refused(content: bytes) -> None:
+    path = Path("own.yaml")
+    path.write_bytes(content)
+    is_read_or_refused(path, {})
+
+
+@given(st.dictionaries(st.sampled_from([
+    "CHAT_DB_CONTAINER_URL", "CHAT_DB_CONTAINER_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "CHAT_DB_URL",
+]), st.text(max_size=30) | st.text("htpsqlgre:/@?#&=[]%.,;0123456789 ab\\", max_size=30)))  # fmt: skip
+def test_any_variables_are_settings_or_refused(environ: dict[str, str]) -> None:
+    path = Path("own.yaml")
+    path.write_text("", encoding="utf-8")
+    is_read_or_refused(path, environ)
