@@ -29,7 +29,9 @@ def commands_of(group: click.Group, *path: str) -> Iterator[tuple[str, click.Com
 
 COMMANDS = dict(commands_of(program))
 COMMON = set.intersection(*(set(options) for options in map(options_of, COMMANDS.values()) if "--container" in options))
-EVERY_OPTION = set(options_of(program)).union(*(options_of(command) for command in COMMANDS.values()))
+EVERY_OPTION = set(options_of(program)).union(
+    program.context_settings["help_option_names"], *(options_of(command) for command in COMMANDS.values())
+)
 
 
 def own_options(name: str) -> dict[str, click.Parameter]:
