@@ -260,10 +260,11 @@ class SQLite:
         except Timeout as error:
             raise LoadRunning(f"another load into {self._path} is running") from error
         except OSError as error:
-            kind = DatabaseFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else DatabaseInaccessible
-            raise kind(
-                f"the database {self._path} cannot be locked: {lock} cannot be written: {error.strerror or error}",
-                hint="A load needs this file of its own: give this account the right to write it, and its folder.",
+            what = f"the database {self._path} cannot be locked: {lock} cannot be written: {error.strerror or error}"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DatabaseFull(what) from error
+            raise DatabaseInaccessible(
+                what, hint="A load needs this file of its own: give this account the right to write it, and its folder."
             ) from error
 
     async def _open(self) -> None:
