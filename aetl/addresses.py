@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from aetl.errors import ConfigurationError
 
 AZURE_HINT = "A container's URL looks like https://ACCOUNT.blob.core.windows.net/CONTAINER."
-POSTGRESQL_HINT = "It looks like postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+POSTGRESQL_HINT = "It looks like postgresql://USER@HOST:PORT/DATABASE."
 _PATH_HINT = "If it is a path, begin it with ./ or with a slash."
 _ENCODE = (
     "In a user's name or a password write / as %2F, # as %23, ? as %3F, @ as %40, : as %3A and % as %25;"
@@ -49,7 +49,8 @@ _ONE_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:+[/\\]")
 _NO_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:[:;]|//)")
 _USER = re.compile(r"(?://)?[^/\\\s:@]+:[^@]*@")
 _HOST = re.compile(
-    r"(?://)?(?:[\w.-]+\.core\.[a-z.]+(?:[:/?&]|$)|(?:localhost|[\w-]+(?:\.[\w-]+)+):\d+(?:/|$))", re.IGNORECASE
+    r"(?://)?(?:[\w.-]+\.(?:core\.(?:windows|\w+cloudapi)|storage\.azure)\.\w+(?:[:/?&]|$)|(?:localhost|[\w-]+(?:\.[\w-]+)+):\d+(?:/|$))",
+    re.IGNORECASE,
 )
 
 _NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*|\$(?:root|web|logs)")
@@ -280,12 +281,14 @@ def _refuse_mistakes(text: str, schemes: tuple[str, ...], known: str) -> None:
         raise ConfigurationError(
             "this is a SAS token", hint=f"Set it as the variable CHAT_DB_CONTAINER_SAS_TOKEN, and here give {known}."
         )
+    if _HOST.match(bare):
+        raise ConfigurationError("this looks like a URL without its scheme", hint=f"Give {known}. {_PATH_HINT}")
     if _SIGNATURE.search(bare) or _SIGNATURE.search(unquote(bare)):
         raise ConfigurationError("a path can have no SAS", hint=f"Give {known}.")
     if _PLAIN_PATH.match(bare):
         return
     word = _NO_SLASH.match(bare)
-    if any(each.match(bare) for each in (_DSN, _USER, _HOST, _ONE_SLASH)) or (
+    if any(each.match(bare) for each in (_DSN, _USER, _ONE_SLASH)) or (
         word and _close(word[1].lower(), (*_CONTAINERS, *DATABASES, *_FOREIGN))
     ):
         raise ConfigurationError(

@@ -63,6 +63,7 @@ def test_a_url_names_a_container_and_perhaps_a_folder_in_it(url: str, address: A
         "exports//nightly",
         "größe 5",
         "design=flat",
+        "chat.core.data/exports",
         "/srv/user:name@host",
         "./postgresql:/u@h",
         "",
@@ -93,8 +94,8 @@ def test_a_database_that_aetl_knows_is_taken(url: str) -> None:
 
 SIGNED = "sv=2024-11-04&sp=rl&sig=GEHEIMGEHEIM%3D"
 MISTAKES = {
-    "no scheme": ("account.blob.core.windows.net/exports?" + SIGNED, "SAS"),
-    "no scheme, no SAS": ("account.blob.core.windows.net/exports", "looks like a URL"),
+    "no scheme": ("account.blob.core.windows.net/exports?" + SIGNED, "without its scheme"),
+    "no scheme, no SAS": ("account.blob.core.windows.net/exports", "without its scheme"),
     "htps": ("htps://account.blob.core.windows.net/exports", "Did you mean https://"),
     "one slash": ("http:/account.blob.core.windows.net/exports", "looks like a URL"),
     "no colon": ("https//account.blob.core.windows.net/exports", "looks like a URL"),
