@@ -83,6 +83,19 @@ async def test_the_load_after_one_that_failed_first_makes_all_indexes(kind: Kind
     assert await content(kind) == in_order(make_export())
 
 
+INDEXES = {
+    "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL",
+    "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND indexname NOT LIKE '%pkey'",
+}
+
+
+async def test_what_refers_to_another_record_is_found_by_an_index(kind: Kind) -> None:
+    """Or else whoever deletes a record waits until all that may refer to it is read."""
+    await load_into(kind, make_export())
+    indexes = {name for (name,) in kind.query(INDEXES[kind.dialect]) if not name.startswith("_aetl")}
+    assert indexes == {"events_session_ts", "events_session_kind_ts", "event_parents_parent"}
+
+
 @pytest.mark.parametrize("at_once", [1, 3, 1000])
 async def test_the_same_export_again_changes_nothing(kind: Kind, at_once: int) -> None:
     document = make_export(4, events=3)

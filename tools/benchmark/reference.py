@@ -29,6 +29,7 @@ CREATE TABLE event_parents (
   parent_id TEXT NOT NULL REFERENCES events (id) ON DELETE CASCADE,
   PRIMARY KEY (child_id, parent_id)
 );
+CREATE INDEX event_parents_parent ON event_parents (parent_id);
 """
 COLUMNS = {
     "sessions": ("id", "started_at", "meta"),
