@@ -38,6 +38,8 @@ _USUAL_DATE_TIME = (
     r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?$"
 )
 """What nearly every export writes, and nothing that is_date_time refuses."""
+_MOST_CHARACTERS = 2**20
+"""Some thousand columns; of much more, the check alone would take minutes."""
 _INT64 = {"minimum": -(2**63), "exclusiveMaximum": 2**63}
 _LEAP_SECOND_OR_MIDNIGHT = re.compile(r"(?<=[0-9]{2})(:?[0-9]{2}:?)60|(?<=[Tt ])24(?=(:?00)*([.,]0*)?([Zz+-]|$))")
 
@@ -243,6 +245,11 @@ class Contract:
         source = str(path or "json/schema.json")
         try:
             text = (path or resources.files("aetl").joinpath("json/schema.json")).read_text(encoding="utf-8")
+            if len(text) > _MOST_CHARACTERS:
+                raise ConfigurationError(
+                    f"the schema file {source} holds more than {_MOST_CHARACTERS:,} characters",
+                    hint="A contract describes tables and columns; name that file with --schema.",
+                )
             return cls(json.loads(text), source if path else None)
         except OSError as error:
             raise ConfigurationError(

@@ -60,8 +60,9 @@ def test_a_tag_in_a_yaml_file_is_refused_and_not_obeyed(option: str, tag: str, r
         b"? [a, b]\n: c\n",
         b"--- a\n--- b\n",
         b"9" * 5000,
+        b'{"type": "object", "properties": {' + b'"t": {}, ' * 500_000,
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_a_file_that_is_something_else_is_refused_with_its_name(option: str, content: bytes, run: Run) -> None:
     Path("own.file").write_bytes(content)
