@@ -25,6 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.register_profile("every day", deadline=None)
+settings.register_profile("few", max_examples=10, deadline=None)
 settings.load_profile("thorough" if os.environ.get("CI") else "every day")
 
 
