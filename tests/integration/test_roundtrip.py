@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -56,15 +57,20 @@ def documents(draw: st.DrawFn) -> dict[str, list[Record]]:
     return dict(draw(st.permutations(tables)))
 
 
+PARTS = 4
+"""So many tests are made of this one, which any worker may take."""
+
+
+@pytest.mark.parametrize("part", range(PARTS))
 # The functions' own fixtures are shared by all examples: each takes a folder for itself.
 @settings(
-    max_examples=max(60, settings().max_examples // 4),
+    max_examples=max(60, settings().max_examples // 4) // PARTS,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 @given(document=documents(), compress=st.booleans(), indent=st.sampled_from([None, 2]))
 async def test_an_export_of_what_was_loaded_is_what_was_loaded(
-    kind: Kind, document: dict[str, list[Record]], compress: bool, indent: int | None
+    kind: Kind, part: int, document: dict[str, list[Record]], compress: bool, indent: int | None
 ) -> None:
     if kind.differs("no NUL"):
         assume(r"\u0000" not in json.dumps(document))
