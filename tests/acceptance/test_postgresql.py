@@ -77,7 +77,7 @@ def test_the_documented_rights_are_enough_for_every_command(chat: Chat) -> None:
     assert "FAILURE" not in succeed("check", *where)
     name = succeed("export", *where).strip()
     assert (Path("exports") / name).exists()
-    assert "6. loaded it" in succeed("run", *where, "--sessions", "5")
+    assert "6. loaded it" in succeed("run", "--container", "played", *where[2:], "--sessions", "5")
     assert chat.query(COUNTS) == [(3, 6, 3)], "a simulation touches nothing else"
     schemas = chat.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE '%simulation'")
     assert schemas == [("aetl_simulation",)]
@@ -175,7 +175,7 @@ def test_what_a_server_refuses_is_one_clear_line_and_check_finds_it(
 
 @pytest.mark.parametrize("url", ["postgresql://[::1", "postgresql://host:port/x", "postgresql://host/x?sslmode=never"])
 def test_a_url_that_makes_no_sense_is_refused(url: str) -> None:
-    assert "the database" in fail(2, "load", "--container", ".", "--database", url)
+    assert "database" in fail(2, "load", "--container", ".", "--database", url)
 
 
 def test_other_columns_than_the_sql_files_are_told(chat: Chat) -> None:
