@@ -35,18 +35,19 @@ says what the operator can do about it; `ends_run` whether it concerns all expor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aetl.models import LoadReport
+    from aetl.models import LoadReport, State
 
 
 class AetlError(Exception):
     """Something that aetl cannot go on with.
 
     `str()` is the message; `hint` the way out, the class's own unless one is given; `reports` what was loaded before,
-    and what failed. Where it does not end the run, it is the failure of the export that was being loaded, and the next
-    one is taken.
+    and what failed; `state` what was found out before, and `content` that as `--json` gives it. Where it does not end
+    the run, it is the failure of the export that was being loaded, and the next one is taken.
     """
 
     exit_code = 1
@@ -54,6 +55,8 @@ class AetlError(Exception):
     is_about_data = False
     hint = "The log file has the details."
     reports: tuple[LoadReport, ...] = ()
+    state: State | None = None
+    content: Mapping[str, Any] | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 Row = tuple[Any, ...]
@@ -183,13 +183,21 @@ class LoadReport:
         return self.status == "loaded" and self.rejected == sum(counts.read for counts in self.tables.values()) > 0
 
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""As far may the clock of the machine that loads be before that of the one that watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """How things stand: the last loads, newest first, when the last success was (UTC), and the exports that wait."""
+    """How things stand: the last loads, newest first, when the last success was (UTC), and the exports that wait.
+
+    `failed` are the exports whose last load failed, at most a hundred.
+    """
 
     loads: Sequence[LoadReport]
     last_success: datetime | None
     waiting: Sequence[Export] | None
+    failed: Sequence[LoadReport] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class Selection:
     others: OtherBlobs | None = None
 
 
+_MOST_FAILED = 100
 _MOST_VALIDATED = 10_000
 """Rejects: to explain each takes a while, and more of them have hardly anything new to say."""
 _TRIES = 3
@@ -182,18 +183,28 @@ async def waiting(settings: Settings, container: Container, latest: bool = False
 async def status(settings: Settings, last: int = 10) -> State:
     """How things stand: the last loads, when the last success was, and the exports that wait.
 
-    `waiting` is None where no container is set, as a watchdog may only know the database.
+    `waiting` is None where no container is set, as a watchdog may only know the database. Where the container cannot
+    be listed, the error's `state` is what the database told.
     """
     contract = Contract.read(settings.schema)
     try:
         async with open_database(settings.database, "read", contract.columns, settings.sql) as database:
-            loads, last_success = await database.history(last), await database.last_success()
+            state = State(
+                await database.history(last),
+                await database.last_success(),
+                None,
+                await database.failures(_MOST_FAILED),
+            )
     except DatabaseNotFound:
-        loads, last_success = [], None
+        state = State([], None, None)
     if settings.container is None:
-        return State(loads, last_success, None)
-    async with open_container(settings) as container:
-        return State(loads, last_success, (await waiting(settings, container)).exports)
+        return state
+    try:
+        async with open_container(settings) as container:
+            return replace(state, waiting=(await waiting(settings, container)).exports)
+    except AetlError as error:
+        error.state = state
+        raise
 
 
 @log_this

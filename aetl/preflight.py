@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import textwrap
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
@@ -14,9 +15,10 @@ from aetl.contract import Contract
 from aetl.database import open_database
 from aetl.errors import AetlError
 from aetl.logs import log_this
-from aetl.models import Finding
+from aetl.models import CLOCKS_DIFFER, Finding, LoadReport
 
 SOON = timedelta(days=7)
+_MOST_FAILED = 6
 _NEEDED = {"r": "read", "l": "list"}
 _USED = {*_NEEDED, "c", "w"}
 """Write is for `aetl export`; create is harmless beside it, though not enough for an upload in blocks."""
@@ -61,8 +63,22 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
             if database.is_simulation:
                 yield _simulated(settings, real)
+            for finding in _ledger(await database.failures(_MOST_FAILED), await database.last_success()):
+                yield finding
     except AetlError as error:
         yield _failure("database", error)
+
+
+def _ledger(failures: Sequence[LoadReport], last_success: datetime | None) -> Iterator[Finding]:
+    for failed in failures[: _MOST_FAILED - 1]:
+        when = f"{failed.finished_at:%Y-%m-%d %H:%M} UTC" if failed.finished_at else "the last time"
+        why = textwrap.shorten(failed.error or "", 200, placeholder=" ...").rstrip(".")
+        yield Finding("warning", "ledger", f"{failed.blob} failed at {when}: {why}", "The next load tries it again.")
+    if len(failures) == _MOST_FAILED:
+        yield Finding("warning", "ledger", "more exports failed the last time", "`aetl status --json` names them.")
+    if last_success is not None and last_success - datetime.now(UTC) > CLOCKS_DIFFER:
+        message = f"the last success was at {last_success:%Y-%m-%d %H:%M} UTC, which is in the future"
+        yield Finding("failure", "ledger", message, "Set the clock right; the next load counts.")
 
 
 def _simulated(settings: Settings, real: str | None) -> Finding:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from aetl.cli.process import Ending, forget_stdout, show, write
 from aetl.logs import outgoing, outgoing_json
-from aetl.models import DatabaseDigest, Export, Finding, LoadReport, TableCounts
+from aetl.models import DatabaseDigest, Export, Finding, LoadReport, State, TableCounts
 from aetl.telling import warnings
 
 if TYPE_CHECKING:
@@ -71,6 +71,32 @@ def report_as_json(report: LoadReport) -> dict[str, Any]:
             for fault in report.faults
         ]
     return content
+
+
+def state_as_json(state: State, database: str) -> dict[str, Any]:
+    """How things stand as `--json` gives it."""
+    waiting = state.waiting
+    return {
+        "database": database,
+        "last_success": state.last_success and state.last_success.isoformat(),
+        "loads": [report_as_json(report) for report in state.loads],
+        "failed": [report_as_json(report) for report in state.failed],
+        "waiting": waiting
+        and [
+            {"blob": each.name, "etag": each.etag, "bytes": each.size, "created": each.created.isoformat()}
+            for each in waiting
+        ],
+    }
+
+
+def print_failures(reports: Sequence[LoadReport]) -> None:
+    """The exports that failed before the loads that are shown, and are not in since."""
+    console = _console()
+    for report in reports:
+        _print_line(console, f"{report.blob} failed at {_finished(report)} UTC, and is not in since:")
+        _print_text(console, report.error or "", "  ")
+    if reports:
+        _print_line(console)
 
 
 def print_reports(reports: Sequence[LoadReport]) -> None:

@@ -10,9 +10,8 @@ import click
 
 from aetl.cli.options import AS_JSON, with_settings
 from aetl.cli.process import run_async, say, show
-
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""As far may the clock of the machine that loads be before that of the one that watches."""
+from aetl.errors import AetlError
+from aetl.models import CLOCKS_DIFFER, State
 
 
 def _duration(ctx: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
@@ -40,33 +39,47 @@ def status(settings: Any, max_age: timedelta | None, last: int, as_json: bool, q
     from aetl import pipeline
     from aetl.cli import display
 
-    found = run_async(pipeline.status(settings, last))
+    trouble: AetlError | None = None
+    try:
+        found = run_async(pipeline.status(settings, last))
+    except AetlError as error:
+        if error.state is None:
+            raise
+        trouble, found = error, error.state
     if as_json:
-        waiting = None if found.waiting is None else [
-            {"blob": each.name, "etag": each.etag, "bytes": each.size, "created": each.created.isoformat()}
-            for each in found.waiting
-        ]  # fmt: skip
-        display.print_json(
-            {
-                "database": settings.database,
-                "last_success": found.last_success and found.last_success.isoformat(),
-                "loads": [display.report_as_json(report) for report in found.loads],
-                "waiting": waiting,
-            }
-        )
+        content = display.state_as_json(found, settings.database)
+        if trouble is not None:
+            raise _with_content(trouble, content)
+        display.print_json(content)
     elif not quiet:
-        display.print_history(found.loads)
-        if found.waiting is None:
-            show(f"No container is set ({settings.container_variable}): what waits there is not known.")
-        elif found.waiting:
-            display.print_exports(found.waiting)
-        else:
-            show("No export waits.")
-        show(f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet.")
-    if max_age is not None and (fault := _watch(found.last_success, max_age)):
+        _show_state(found, settings, is_listed=trouble is None)
+    fault = None if max_age is None else _watch(found.last_success, max_age)
+    if fault:
         say(fault)
-        return 1
-    return 0
+    if trouble is not None:
+        raise trouble
+    return int(fault is not None)
+
+
+def _with_content(error: AetlError, content: dict[str, Any]) -> AetlError:
+    error.content = content
+    return error
+
+
+def _show_state(found: State, settings: Any, *, is_listed: bool) -> None:
+    from aetl.cli import display
+
+    display.print_history(found.loads)
+    display.print_failures([each for each in found.failed if each not in found.loads])
+    if found.waiting:
+        display.print_exports(found.waiting)
+    elif found.waiting is not None:
+        show("No export waits.")
+    elif is_listed:
+        show(f"No container is set ({settings.container_variable}): what waits there is not known.")
+    else:
+        show("What waits in the container is not known.")
+    show(f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet.")
 
 
 def _watch(last_success: datetime | None, max_age: timedelta) -> str | None:

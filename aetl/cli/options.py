@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aetl.cli.process import Interrupted, explain, log_failure, say, warnings_said
-from aetl.errors import ConfigurationError
+from aetl.errors import AetlError, ConfigurationError
 from aetl.logs import redact
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def _print_failure(error: BaseException, *, is_load: bool) -> None:
     """What `--json` gives when a command fails; of a load also what was done before."""
     from aetl.cli import display
 
-    content: dict[str, Any] = {"error": display.ending_as_json(explain(error))}
+    before = (error.content if isinstance(error, AetlError) else None) or {}
+    content: dict[str, Any] = {**before, "error": display.ending_as_json(explain(error))}
     if is_load:
         content = {"loads": [display.report_as_json(report) for report in getattr(error, "reports", ())]} | content
     display.print_json(content)

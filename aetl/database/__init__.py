@@ -77,6 +77,9 @@ class Database(Protocol):
     async def history(self, most: int) -> list[LoadReport]:
         """The last loads of the ledger, newest first."""
 
+    async def failures(self, most: int) -> list[LoadReport]:
+        """The exports whose last load failed, newest first."""
+
     async def last_success(self) -> datetime | None:
         """When the last load was finished, in UTC."""
 

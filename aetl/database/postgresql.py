@@ -218,6 +218,13 @@ class PostgreSQL:
             rows = await fetch(self._db, self._statements.ledger["history"], {"most": most})
         return [report(row) for row in rows]
 
+    async def failures(self, most: int) -> list[LoadReport]:
+        if self._is_new:
+            return []
+        with postgresql_errors(self._name):
+            rows = await fetch(self._db, self._statements.ledger["failures"], {"most": most})
+        return [report(row) for row in rows]
+
     async def last_success(self) -> datetime | None:
         if self._is_new:
             return None

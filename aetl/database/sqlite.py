@@ -205,6 +205,13 @@ class SQLite:
             rows = await self._db.execute_fetchall(self._statements.ledger["history"], {"most": most})
         return [report(row) for row in rows]
 
+    async def failures(self, most: int) -> list[LoadReport]:
+        if self._is_new:
+            return []
+        async with self._reading():
+            rows = await self._db.execute_fetchall(self._statements.ledger["failures"], {"most": most})
+        return [report(row) for row in rows]
+
     async def last_success(self) -> datetime | None:
         if self._is_new:
             return None

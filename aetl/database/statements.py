@@ -22,6 +22,9 @@ _LEDGER_TEXTS = (
 )  # fmt: skip
 LEDGER = ("_aetl_loads", "_aetl_rejects")
 """aetl's own tables."""
+_NEWER = ("failures",)
+"""Statements that a ledger of somebody's own may be older than: then aetl's are taken."""
+
 
 Table = TypeVar("Table")
 ReadTable = Callable[[str, str, Mapping[str, Any], Sequence[str]], Table]
@@ -115,6 +118,7 @@ def read_statements(
     Raises ConfigurationError that names file, table and statement.
     """
     own = f"yaml/sql/{dialect}.yaml"
+    more = (*more, *_NEWER)
     content = _read(path or resources.files("aetl").joinpath(own), source := str(path or own))
     if not isinstance(content, dict) or not isinstance(content.get("tables"), dict):
         raise refuse(source, "it must hold 'tables'")

@@ -140,3 +140,33 @@ def test_a_load_that_rejects_everything_is_no_success() -> None:
     write(EXPORTS, 2, empty_export())
     succeed("load", "--container", EXPORTS)
     succeed("status", "--max-age", "26h")
+
+
+def test_the_ledger_is_shown_where_the_container_cannot_be_reached() -> None:
+    write(EXPORTS, 0, make_export(2))
+    succeed("load", "--container", EXPORTS)
+    done = run_aetl("status", "--container", "missing")
+    assert done.returncode == 4 and "missing" in one_line(done.stderr)
+    assert blob_name(0) in done.stdout and "Last success: " in done.stdout and "is not known" in done.stdout
+
+    done = run_aetl("status", "--container", "missing", "--json")
+    state = json.loads(done.stdout)
+    assert (done.returncode, state["error"]["exit_code"], state["waiting"]) == (4, 4, None)
+    assert [load["blob"] for load in state["loads"]] == [blob_name(0)] and state["last_success"]
+
+
+def test_what_failed_last_time_is_told_by_status_and_check_until_it_is_in() -> None:
+    write(EXPORTS, 0, b"[]")
+    write(EXPORTS, 1, make_export(2))
+    assert run_aetl("load", "--container", EXPORTS).returncode == 6
+    said = succeed("status", "--last", "1")
+    assert f"{blob_name(0)} failed at " in said and "was expected here" in said
+    (failed,) = json.loads(succeed("status", "--json", "--last", "1"))["failed"]
+    assert failed["blob"] == blob_name(0)
+    (line,) = [line for line in succeed("check", "--container", EXPORTS).splitlines() if "ledger: " in line]
+    assert line.startswith(f"warning  ledger: {blob_name(0)} failed at ") and "was expected here" in line
+
+    write(EXPORTS, 0, make_export(1))
+    succeed("load", "--container", EXPORTS)
+    assert json.loads(succeed("status", "--json"))["failed"] == []
+    assert "failed at" not in succeed("check", "--container", EXPORTS)

@@ -25,7 +25,7 @@ def _keys(value: Any) -> Any:
     """The shape of JSON: objects by their keys, arrays by their first element."""
     if isinstance(value, dict):
         return {name: _keys(each) for name, each in value.items()}
-    return [_keys(value[0])] if isinstance(value, list) else None
+    return [_keys(each) for each in value[:1]] if isinstance(value, list) else None
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

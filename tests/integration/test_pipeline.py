@@ -365,3 +365,17 @@ async def test_only_one_load_runs_at_a_time(place: Place, kind: Kind) -> None:
     async with kind.opened():
         with pytest.raises(LoadRunning):
             await load(place.settings)
+
+
+async def test_failures_are_those_not_in_since_and_all_rejects_are_no_success(place: Place, kind: Kind) -> None:
+    place.put(0, [], "")
+    record = session(1, started_at="yesterday")
+    place.put(1, {"sessions": [record], "events": [], "event_parents": []}, "")
+    await load(place.settings, max_rejects=None)
+    state = await status(place.settings)
+    assert [report.blob for report in state.failed] == [blob_name(0)]
+    assert state.last_success is None and [report.is_all_rejected for report in state.loads] == [True, False]
+    place.put(0, make_export(), "")
+    await load(place.settings)
+    state = await status(place.settings)
+    assert list(state.failed) == [] and state.last_success is not None
