@@ -398,14 +398,12 @@ async def read(stored: AsyncIterator[bytes], tally: Tally) -> AsyncGenerator[byt
 async def cut(chunks: AsyncIterator[bytes], contract: Contract, tally: Tally) -> AsyncGenerator[Batch, None]:
     """The batches that lie in the bytes of an export."""
     records = Records(contract.tables, required=contract.required)
-    try:
-        async for chunk in chunks:
-            for batch in records.feed(chunk):
-                yield batch
-        for batch in records.close():
+    async for chunk in chunks:
+        for batch in records.feed(chunk):
             yield batch
-    finally:
-        tally.skipped = records.skipped
+    for batch in records.close():
+        yield batch
+    tally.skipped = records.skipped
 
 
 @log_this
