@@ -40,7 +40,7 @@ def test_the_shipped_file_and_the_shipped_contract_agree() -> None:
     assert {name: len(table.indexes) for name, table in found.tables.items()} == {
         "sessions": 0,
         "events": 2,
-        "event_parents": 0,
+        "event_parents": 1,
     }
 
 
