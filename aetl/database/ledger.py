@@ -37,10 +37,10 @@ def finished(load_id: int, report: LoadReport) -> dict[str, Any]:
 
 def _tables(report: LoadReport) -> dict[str, dict[str, Any]]:
     """What became of each table of the export: counts, keys that were left out, or that all of it was skipped."""
-    tables: dict[str, dict[str, Any]] = {name: {"skipped": True} for name in report.skipped}
+    tables: dict[str, dict[str, Any]] = {_storable(name): {"skipped": True} for name in report.skipped}
     tables |= {name: asdict(counts) for name, counts in report.tables.items()}
     for name, keys in report.unknown_keys.items():
-        tables.setdefault(name, {})["unknown_keys"] = list(keys)
+        tables.setdefault(name, {})["unknown_keys"] = [_storable(key) for key in keys]
     return tables
 
 
@@ -81,7 +81,7 @@ def report(row: Iterable[Any]) -> LoadReport:
 
 
 def _storable(text: str) -> str:
-    """A message may quote anything of an export's; not every database keeps U+0000, and none half a surrogate pair."""
+    """What may hold anything of an export's: not every database keeps U+0000, and none half a surrogate pair."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", r"\u0000")
 
 

@@ -335,6 +335,18 @@ async def test_what_the_contract_does_not_know_is_skipped_with_a_warning(
     ]
 
 
+@pytest.mark.parametrize("key", ["\0", "\ud800", "\udc00\ud800", "loaded"])
+async def test_whatever_a_skipped_key_holds_the_ledger_can_be_read(place: Place, kind: Kind, key: str) -> None:
+    place.put(0, {**make_export(), key: 1}, "")
+    (report,) = await load(place.settings)
+    state = await status(place.settings)
+    (found,) = state.loads
+    told = key.encode("utf-8", "backslashreplace").decode().replace("\0", r"\u0000")
+    assert (report.status, list(report.skipped), list(found.skipped)) == ("loaded", [key], [told])
+    assert state.last_success == found.finished_at
+    assert found.tables == report.tables
+
+
 async def test_times_without_an_offset_and_keys_in_any_order_are_fine(place: Place, kind: Kind) -> None:
     document = {
         "event_parents": [],
