@@ -74,7 +74,7 @@ class Folder:
         if export.obstacle is not None:
             raise ExportUnavailable(f"{export.name} in {self._path} {export.obstacle.message}", hint=_TOUCH.hint)
         path = self._file(export.name)
-        with self._errors(export.name):
+        with self._errors(export.name, is_read=True):
             file = await asyncio.to_thread(_open, path)
             try:
                 while True:
@@ -130,8 +130,11 @@ class Folder:
         return [export for name in names if (export := _listed(self._path / name)) is not None]
 
     @contextmanager
-    def _errors(self, name: str | None = None) -> Iterator[None]:
-        """Turns what the file system raises into errors of aetl that name the folder and the file."""
+    def _errors(self, name: str | None = None, *, is_read: bool = False) -> Iterator[None]:
+        """Turns what the file system raises into errors of aetl that name the folder and the file.
+
+        While a file is read they are that export's own, whatever they are: the others may be sound.
+        """
         what = f"the folder {self._path}" if name is None else f"{name} in {self._path}"
         try:
             yield
@@ -143,22 +146,28 @@ class Folder:
             raise ExportExists(f"{what} exists already") from error
         except NotADirectoryError as error:
             raise ContainerNotFound(f"{self._path} is not a folder", hint=_FOLDER) from error
-        except PermissionError as error:
-            raise ContainerAccessDenied(
+        except OSError as error:
+            if is_read and self._path.is_dir():
+                raise ExportUnavailable(f"{what} cannot be read: {error.strerror or error}", hint=_READABLE) from error
+            raise self._unusable(what, error, is_all=name is None) from error
+
+    def _unusable(self, what: str, error: OSError, *, is_all: bool) -> ContainerError:
+        if isinstance(error, PermissionError):
+            return ContainerAccessDenied(
                 f"{what} may not be read or written: {error.strerror}",
                 hint="Give this account the right to it, or name another folder with --container.",
-            ) from error
-        except OSError as error:
-            if self._path.is_file():  # Windows has no one error for that
-                raise ContainerNotFound(f"{self._path} is not a folder", hint=_FOLDER) from error
-            kind = ContainerUnreachable if name is None else ContainerError
-            raise kind(f"{what} cannot be read or written: {error.strerror or error}") from error
+            )
+        if self._path.is_file():  # Windows has no one error for that
+            return ContainerNotFound(f"{self._path} is not a folder", hint=_FOLDER)
+        kind = ContainerUnreachable if is_all else ContainerError
+        return kind(f"{what} cannot be read or written: {error.strerror or error}")
 
 
 _CHUNKS_A_SYNC = 16
 """Every so many the disk is waited for: in the end there is little left to wait for then, however slow it is."""
 _FOLDER = "Name an Azure container's URL or a folder that exists."
 _FILES = "An export is a file in the folder itself, and no link to another one."
+_READABLE = "Give this account the right to read the file, or look at the disk; each load tries it again."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOUCH = Obstacle(
     "has a time of change outside the years 1 to 9999, so nobody knows which exports are newer",

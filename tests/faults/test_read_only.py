@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sqlite3
@@ -145,3 +146,14 @@ def test_a_file_that_was_there_and_empty_stays(tmp_path: Path) -> None:
     Path("place.db").touch()
     succeed("load", "--container", "empty", "--database", "place.db")
     assert [path.name for path in tmp_path.glob("place.db*")] == ["place.db"]
+
+
+def test_a_file_that_may_not_be_read_stops_no_other(tmp_path: Path) -> None:
+    names = [write(tmp_path / "exports", night, make_export(first=night)) for night in range(3)]
+    (tmp_path / "exports" / names[1]).chmod(0)
+    done = run_limited(without_roots_rights, "load", "--container", "exports", "--json")
+    assert done.returncode == 4, done.stderr
+    assert [(each["blob"], each["status"]) for each in json.loads(done.stdout)["loads"]] == [
+        (names[0], "loaded"), (names[1], "failed"), (names[2], "loaded")
+    ]  # fmt: skip
+    assert f"{names[1]} in exports cannot be read: Permission denied" in done.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +19,9 @@ from aetl.errors import (
     ContainerNotFound,
     ExportChanged,
 )
+from aetl.models import Export
 from aetl.pipeline import load
+from aetl.progress import LoggedProgress
 from tests.exports import make_export, write
 from tests.integration.containers import CONTENT, NAME, chunks, content, folder_place, listing
 
@@ -60,6 +65,35 @@ async def test_a_folders_name_for_an_export_is_none(tmp_path: Path) -> None:
         assert await listing(container) == []
         with pytest.raises(ContainerError):
             await content(container, await container.find(NAME))
+
+
+def _become_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _become_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a link needs a right there, and no file is opened meanwhile")
+@pytest.mark.parametrize("change", [_become_folder, _become_link, os.unlink])
+async def test_a_file_that_is_none_when_its_turn_comes_fails_alone(
+    change: Callable[[Path], None], tmp_path: Path
+) -> None:
+    names = [write(tmp_path / "exports", night, make_export(first=night)) for night in range(3)]
+
+    class Changing(LoggedProgress):
+        def begin(self, export: Export) -> None:
+            super().begin(export)
+            if export.name == names[1]:
+                change(tmp_path / "exports" / export.name)
+
+    reports = await load(Settings(container="exports"), progress=Changing())
+    assert [(each.blob, each.status, each.exit_code) for each in reports] == [
+        (names[0], "loaded", 0), (names[1], "failed", 4), (names[2], "loaded", 0)
+    ]  # fmt: skip
 
 
 async def test_a_file_is_no_folder(tmp_path: Path) -> None:
