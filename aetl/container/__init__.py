@@ -21,6 +21,8 @@ SIMULATED = ".simulated"
 """What stands before `.json` in the name of an export that holds a simulation's mock data."""
 SIMULATED_METADATA = "aetl_simulated"
 """The name of the blob's metadata that says the same with the value `true`, also of a copy with another name."""
+_MARK = re.compile(rf"{re.escape(SIMULATED)}(?!\w)", re.IGNORECASE)
+"""Anywhere in the name: Windows calls a copy `NAME - Copy.json`, and a browser the second one `NAME (1).json`."""
 _EXPORT = re.compile(rf"{PREFIX}[^/\\]*\.json(\.gz)?")
 
 
@@ -91,4 +93,4 @@ async def first_real_export(container: Container) -> str | None:
 def is_simulated(name: str, metadata: Mapping[str, str] | None = None) -> bool:
     """Whether an export holds a simulation's mock data, by its name or by the blob's metadata."""
     marked = {key.lower(): value for key, value in (metadata or {}).items()}.get(SIMULATED_METADATA, "")
-    return name.removesuffix(".gz").endswith(f"{SIMULATED}.json") or marked.lower() == "true"
+    return _MARK.search(name) is not None or marked.lower() == "true"

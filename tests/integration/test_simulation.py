@@ -13,13 +13,13 @@ import pytest
 from aetl.cli.bar import RememberingProgress
 from aetl.config import Settings
 from aetl.errors import ConfigurationError, DatabaseNotOurs
-from aetl.models import TableCounts
-from aetl.pipeline import export, load, status
+from aetl.models import Export, TableCounts
+from aetl.pipeline import digest, export, load, status
 from aetl.preflight import check
 from aetl.progress import LoggedProgress
 from aetl.simulation.night import simulate
 from tests.azurite import AzureContainer
-from tests.exports import make_export
+from tests.exports import encode, make_export
 from tests.integration.containers import NAME, Place, azure_place, folder_place
 from tests.integration.custom import write_schema, write_sql
 from tests.integration.databases import Kind, content, sqlite_kind
@@ -126,6 +126,27 @@ async def test_a_blob_stays_simulated_under_another_name(azure_container: AzureC
     assert await load(real) == []
     with pytest.raises(ConfigurationError, match="is a simulated export"):
         await load(real, blob=NAME)
+
+
+@pytest.mark.parametrize("is_simulation", [False, True])
+async def test_one_that_is_replaced_by_one_of_the_other_sort_is_not_loaded(
+    is_simulation: bool, azure_container: AzureContainer, tmp_path: Path
+) -> None:
+    settings = replace(azure_place(azure_container).settings, database=str(tmp_path / "local.db"))
+    if is_simulation:
+        await simulate(settings, sessions=1)
+    marks = {True: {"aetl_simulated": "true"}, False: {}}
+    azure_container.upload(NAME, encode(make_export(1)), metadata=marks[is_simulation])
+
+    class Replacing(LoggedProgress):
+        def begin(self, export: Export) -> None:
+            super().begin(export)
+            azure_container.upload(NAME, encode(make_export(2)), metadata=marks[not is_simulation])
+
+    (report,) = await load(settings, progress=Replacing())
+    assert (report.status, report.exit_code) == ("failed", 4)
+    assert "was replaced by" in str(report.error)
+    assert (await digest(settings)).tables["sessions"].rows == int(is_simulation)
 
 
 async def test_a_simulations_database_takes_simulated_exports_alone(kind: Kind, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aetl.container import is_export
+from aetl.container import is_export, is_simulated
 
 NAME = "backup_20250301T020000.json"
 
@@ -34,3 +34,21 @@ NAME = "backup_20250301T020000.json"
 )
 def test_an_export_is_known_by_its_name(name: str, verdict: bool) -> None:
     assert is_export(name) is verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("backup_1.simulated.json", True),
+        ("backup_1.simulated.json.gz", True),
+        ("backup_1.simulated - Copy.json", True),
+        ("backup_1.simulated (1).json.gz", True),
+        ("backup_1.simulated.json.json", True),
+        ("backup_1.SIMULATED.json", True),
+        ("backup_1.json", False),
+        ("backup_1.simulated_annealing.json", False),
+        ("backup_simulated.json", False),
+    ],
+)
+def test_a_simulated_one_is_known_by_its_name_also_as_a_copy(name: str, verdict: bool) -> None:
+    assert is_simulated(name) is verdict
