@@ -31,6 +31,7 @@ from aetl.errors import (
     DatabaseNotOurs,
     ExportChanged,
     ExportDamaged,
+    ExportUnavailable,
     UnexpectedFailure,
 )
 from aetl.hashing import TableHash, digest_of_all
@@ -291,7 +292,7 @@ async def load_all(
         except BaseException as raised:
             if not isinstance(raised, Exception) and not _is_panic(raised):
                 raise
-            error = _as_aetl_error(raised, tally.export)
+            error = await _as_its_own(_as_aetl_error(raised, tally.export), exports[len(reports) + 1 :], container)
             report = tally.report("failed", error)
             if error.ends_run:
                 error.reports = (*reports, report)
@@ -325,6 +326,32 @@ def _as_aetl_error(raised: BaseException, export: Export) -> AetlError:
     return UnexpectedFailure(f"unexpected {type(raised).__name__}: {' '.join(str(raised).split())}")
 
 
+async def _as_its_own(error: AetlError, later: Sequence[Export], container: Container) -> AetlError:
+    """The same as one export's failure, where the container refuses or fails at that one and gives another one.
+
+    Two later ones are tried: of a server that is gone a run need not wait for all of them.
+    """
+    if not (isinstance(error, ContainerError) and error.ends_run):
+        return error
+    readable = [each for each in later if each.size and each.obstacle is None]
+    for other in dict.fromkeys((*readable[:1], *readable[-1:])):
+        if await _is_given(other, container):
+            return ExportUnavailable(
+                str(error), hint="Others can be read: look at this one, and who may read it; each load tries it again."
+            )
+    return error
+
+
+async def _is_given(export: Export, container: Container) -> bool:
+    """Whether the container gives an export's first bytes, or says of this one alone why it does not."""
+    try:
+        async with aclosing(container.read(export)) as stored:
+            await anext(stored)
+    except ContainerError as error:
+        return not error.ends_run
+    return True
+
+
 async def _load_newest_version(
     tally: Tally, container: Container, contract: Contract, database: Database
 ) -> LoadReport:
@@ -333,7 +360,7 @@ async def _load_newest_version(
         try:
             return await load_one(tally, container, contract, database)
         except ExportChanged:
-            tally.begin(await container.find(tally.export.name))
+            tally.begin(await _replacement(tally.export, container))
         except ExportDamaged as error:
             if is_damaged:
                 raise
@@ -343,6 +370,15 @@ async def _load_newest_version(
         except DatabaseConflict:
             tally.begin(tally.export)
     return await load_one(tally, container, contract, database)
+
+
+async def _replacement(export: Export, container: Container) -> Export:
+    """What stands in an export's place; raises ExportChanged where that is for another database than this one."""
+    found = await container.find(export.name)
+    if found.is_simulated != export.is_simulated:
+        kind = "a simulated" if found.is_simulated else "a real"
+        raise ExportChanged(f"{export.name} was replaced by {kind} export while it was read")
+    return found
 
 
 @log_this(of=lambda tally, *_: tally.export.name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-ANSWERS = {429: "Too Many Requests", 500: "Internal Server Error", 503: "Server Busy"}
+ANSWERS = {403: "Forbidden", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Server Busy"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Proxy:
     def __init__(self, server: str) -> None:
         self._server = urlsplit(server)
         self.plan: Plan = lambda number, offset: None
+        self.fails_at: Mapping[str, Fault] = {}
+        """What happens to every GET of a blob of that name."""
         self.offsets: list[int] = []
         """Of the ranges that were asked for, in that order."""
         self.sent = 0
@@ -126,7 +128,7 @@ class Proxy:
         fault: Fault | None = None
         if offset is not None:
             self.offsets.append(offset)
-            fault = self.plan(len(self.offsets), offset)
+            fault = self.fails_at.get(name_of(request)) or self.plan(len(self.offsets), offset)
         if fault is None:
             return await self._send(await self._ask(request), writer, is_blob=offset is not None)
         if fault.kind == "swap":
@@ -195,6 +197,11 @@ def offset_of(request: Message) -> int | None:
         return None
     ranges = re.search(r"bytes=(\d+)", request.header("x-ms-range") or request.header("range") or "")
     return int(ranges[1]) if ranges else 0
+
+
+def name_of(request: Message) -> str:
+    """The last part of the path that is asked for."""
+    return urlsplit(request.head.split()[1].decode()).path.rpartition("/")[2]
 
 
 async def read_message(reader: asyncio.StreamReader, *, is_bodiless: bool = False) -> Message:
