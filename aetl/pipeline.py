@@ -7,58 +7,38 @@ database -> rows in order -> hashes                                 digest
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
-import msgspec
-
-from aetl.compression import Gzip, Unpacking
+from aetl.compression import Unpacking
 from aetl.config import Settings
-from aetl.container import CHUNK, NAMES, PREFIX, SIMULATED, Container, open_container
+from aetl.container import PREFIX, SIMULATED, Container, open_container
 from aetl.contract import Contract
 from aetl.database import Database, open_database
+from aetl.document import compress, document
 from aetl.errors import (
     AetlError,
-    ConfigurationError,
     ContainerError,
     ContractError,
     DatabaseConflict,
     DatabaseNotFound,
-    DatabaseNotOurs,
     ExportChanged,
     ExportDamaged,
-    ExportUnavailable,
-    UnexpectedFailure,
 )
+from aetl.failures import as_failure, as_its_own, is_panic
 from aetl.hashing import TableHash, digest_of_all
-from aetl.logs import log_this, redact, traceback_once
-from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, OtherBlobs, Outcome, State, TableCounts
+from aetl.logs import log_this, redact
+from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, Outcome, State, TableCounts
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
+from aetl.selection import keep_apart, select, tell_others, waiting
 from aetl.tally import Tally
 from aetl.telling import log_report
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The exports to load, oldest first; how many are not for this database, and one of these.
-
-    `others` is what lies there where no export does.
-    """
-
-    exports: list[Export]
-    unfit: int = 0
-    example: str = ""
-    is_simulation: bool = False
-    others: OtherBlobs | None = None
-
-
 _MOST_FAILED = 100
 _MOST_VALIDATED = 10_000
 """Rejects: to explain each takes a while, and more of them have hardly anything new to say."""
@@ -92,13 +72,13 @@ async def load(
     async with open_container(settings) as container:
         if dry_run:
             selection = await waiting(settings, container, latest, blob)
-            _keep_apart(selection, settings, progress)
-            _tell_others(selection, settings, progress)
+            keep_apart(selection, settings, progress)
+            tell_others(selection, settings, progress)
             return [LoadReport(each.name, each.etag, "pending", bytes=each.size) for each in selection.exports]
         async with open_database(settings.database, "load", contract.columns, settings.sql) as database:
             selection = await select(container, database, latest=latest, blob=blob)
-            _keep_apart(selection, settings, progress)
-            _tell_others(selection, settings, progress)
+            keep_apart(selection, settings, progress)
+            tell_others(selection, settings, progress)
             return await load_all(
                 selection.exports, container, contract, database, max_rejects, progress, redact(settings.database)
             )
@@ -170,16 +150,6 @@ async def digest(settings: Settings) -> DatabaseDigest:
     return digest_of_all({name: each.digest() for name, each in hashes.items()})
 
 
-async def waiting(settings: Settings, container: Container, latest: bool = False, blob: str | None = None) -> Selection:
-    """The exports that a load would take, without changing anything."""
-    contract = Contract.read(settings.schema)
-    try:
-        async with open_database(settings.database, "read", contract.columns, settings.sql) as database:
-            return await select(container, database, latest=latest, blob=blob)
-    except DatabaseNotFound:
-        return await select(container, None, latest=latest, blob=blob)
-
-
 @log_this
 async def status(settings: Settings, last: int = 10) -> State:
     """How things stand: the last loads, when the last success was, and the exports that wait.
@@ -208,69 +178,6 @@ async def status(settings: Settings, last: int = 10) -> State:
         raise
 
 
-@log_this
-async def select(
-    container: Container, database: Database | None, *, latest: bool = False, blob: str | None = None
-) -> Selection:
-    """The exports to load: those whose name and ETag the ledger does not know, by creation time, then by name.
-
-    Into the simulation's database go simulated exports, into any other those that are none.
-    """
-    is_simulation = database is not None and database.is_simulation
-    if blob is not None:
-        found = await container.find(blob)
-        if found.is_simulated and not is_simulation:
-            raise ConfigurationError(
-                f"{blob} is a simulated export, and the database is not the simulation's",
-                hint="Only the database that `aetl run` made takes its mock data: name that with --database.",
-            )
-        if is_simulation and not found.is_simulated:
-            return Selection([], 1, found.name, is_simulation=True)
-        return Selection([found], is_simulation=is_simulation)
-    exports: list[Export] = []
-    unfit, example, is_any = 0, "", False
-    async with aclosing(container.pages()) as pages:
-        async for listed in pages:
-            is_any = is_any or bool(listed)
-            page = [each for each in listed if each.is_simulated == is_simulation]
-            if len(page) < len(listed):
-                unfit += len(listed) - len(page)
-                example = example or next(each.name for each in listed if each.is_simulated != is_simulation)
-            if latest:
-                exports = [max(exports + page, key=_by_age)] if exports or page else []
-            else:
-                exports += page if database is None else await database.pending(page)
-    if latest and database is not None:
-        exports = await database.pending(exports)
-    others = None if is_any else await container.others()
-    return Selection(sorted(exports, key=_by_age), unfit, example, is_simulation, others)
-
-
-def _keep_apart(selection: Selection, settings: Settings, progress: Progress) -> None:
-    """Passes simulated exports over; raises DatabaseNotOurs for real ones where the database is the simulation's."""
-    if not selection.unfit:
-        return
-    if selection.is_simulation:
-        raise DatabaseNotOurs(
-            f"the database {redact(settings.database)} holds a simulation, and {settings.container} holds real exports,"
-            f" such as {selection.example}",
-            hint="Name another database with --database, or start in another folder; this one was left as it was.",
-        )
-    _LOG.info("passed over %d simulated exports, such as %s", selection.unfit, selection.example)
-    progress.pass_over(selection.unfit, selection.example)
-
-
-def _tell_others(selection: Selection, settings: Settings, progress: Progress) -> None:
-    """Warns where nothing is named like an export, but something is there: the URL may be another container's."""
-    if selection.others is not None:
-        _LOG.warning("%s holds no export, but %s. %s", settings.container, selection.others, NAMES)
-        progress.find_others(selection.others)
-
-
-def _by_age(each: Export) -> tuple[datetime, str]:
-    return each.created, each.name
-
-
 async def load_all(
     exports: Sequence[Export],
     container: Container,
@@ -290,9 +197,9 @@ async def load_all(
         try:
             report = await _load_newest_version(tally, container, contract, database)
         except BaseException as raised:
-            if not isinstance(raised, Exception) and not _is_panic(raised):
+            if not isinstance(raised, Exception) and not is_panic(raised):
                 raise
-            error = await _as_its_own(_as_aetl_error(raised, tally.export), exports[len(reports) + 1 :], container)
+            error = await as_its_own(as_failure(raised, tally.export), exports[len(reports) + 1 :], container)
             report = tally.report("failed", error)
             if error.ends_run:
                 error.reports = (*reports, report)
@@ -307,49 +214,6 @@ async def load_all(
         log_report(report, into)
         reports.append(report)
     return reports
-
-
-def _is_panic(raised: BaseException) -> bool:
-    """Whether a library in Rust, such as the validator, panicked (https://pyo3.rs/main/doc/pyo3/panic/struct.panicexception).
-
-    That is no Exception, so that nobody goes on by mistake; but what it was about is one export.
-    """
-    return type(raised).__module__ == "pyo3_runtime"
-
-
-def _as_aetl_error(raised: BaseException, export: Export) -> AetlError:
-    if isinstance(raised, AetlError):
-        return raised
-    _LOG.error("%s: %s", export.name, type(raised).__name__, exc_info=traceback_once(raised))
-    if isinstance(raised, MemoryError):
-        return UnexpectedFailure("it needs more memory than there is", hint="Give this process more, or see the log.")
-    return UnexpectedFailure(f"unexpected {type(raised).__name__}: {' '.join(str(raised).split())}")
-
-
-async def _as_its_own(error: AetlError, later: Sequence[Export], container: Container) -> AetlError:
-    """The same as one export's failure, where the container refuses or fails at that one and gives another one.
-
-    Two later ones are tried: of a server that is gone a run need not wait for all of them.
-    """
-    if not (isinstance(error, ContainerError) and error.ends_run):
-        return error
-    readable = [each for each in later if each.size and each.obstacle is None]
-    for other in dict.fromkeys((*readable[:1], *readable[-1:])):
-        if await _is_given(other, container):
-            return ExportUnavailable(
-                str(error), hint="Others can be read: look at this one, and who may read it; each load tries it again."
-            )
-    return error
-
-
-async def _is_given(export: Export, container: Container) -> bool:
-    """Whether the container gives an export's first bytes, or says of this one alone why it does not."""
-    try:
-        async with aclosing(container.read(export)) as stored:
-            await anext(stored)
-    except ContainerError as error:
-        return not error.ends_run
-    return True
 
 
 async def _load_newest_version(
@@ -447,33 +311,3 @@ async def check(batches: AsyncIterator[Batch], contract: Contract) -> AsyncGener
     """The same batches as rows and rejects."""
     async for batch in batches:
         yield contract.check(batch)
-
-
-@log_this
-async def document(records: AsyncIterator[tuple[str, bytes]]) -> AsyncGenerator[bytes, None]:
-    """The bytes of an export that holds these records: one JSON object with an array per table."""
-    pieces: list[bytes] = []
-    size = 0
-    current: str | None = None
-    async for table, some in records:
-        if table != current:
-            pieces.append((b"{" if current is None else b"],\n") + msgspec.json.encode(table) + b":[")
-        elif some:
-            pieces.append(b",")
-        current = table
-        pieces.append(some)
-        size += len(some)
-        if size >= CHUNK:
-            yield b"".join(pieces)
-            pieces, size = [], 0
-    yield b"".join((*pieces, b"]}\n"))
-
-
-@log_this
-async def compress(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes as gzip."""
-    gzip = Gzip()
-    async for chunk in chunks:
-        if compressed := await asyncio.to_thread(gzip.feed, chunk):
-            yield compressed
-    yield gzip.close()

@@ -13,8 +13,9 @@ from aetl.database import Database, open_database
 from aetl.errors import ConfigurationError, ContainerNotFound
 from aetl.logs import log_this, redact
 from aetl.models import Export, LoadReport
-from aetl.pipeline import export_from, load_all, select
+from aetl.pipeline import export_from, load_all
 from aetl.progress import LoggedProgress, Progress
+from aetl.selection import select
 from aetl.simulation.mock_data import mock_batches
 
 EMBEDDED_CONTAINER = "container"
