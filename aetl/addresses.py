@@ -85,8 +85,11 @@ def secrets_of(container: object, sas: object, connection_string: object, databa
     for address in (container, database):
         text = str(address or "")
         found += [each[1] for each in _SECRETS.finditer(text)]
+        parameters = [each.partition("=") for each in re.split("[?&]", text)[1:]]
+        found += [value for name, _, value in parameters if _SECRET_NAME.search(name)]  # which may hold spaces
         # A password up to the last @, wherever the URL breaks off; and in the pieces into which it breaks then.
-        _, _, password = text.rpartition("@")[0].partition("://")[2].partition(":")
+        user, _, password = text.rpartition("@")[0].partition("://")[2].partition(":")
+        found += [unquote(user).partition(":")[2]]  # whose colon was encoded, too
         if not _PLAIN_PATH.match(text):
             found += [password if "://" in text else text.rpartition("@")[0].partition(":")[2]]
             found += re.split(r"[/\\?#@:;&=\s]", password) if re.search(r"[/\\?#\s]", password) else []
@@ -99,6 +102,8 @@ _SECRETS = re.compile(
     r"(?:(?:\b|_)sig|AccountKey|SharedAccessKey|password|passwd|pwd)\s*=\s*('[^']*'|\"[^\"]*\"|\{[^}]*\}|[^&;\s]+)",
     re.IGNORECASE,
 )
+
+_SECRET_NAME = re.compile(r"(?:pass|password|passwd|pwd|pw|sig)\s*\Z", re.IGNORECASE)
 
 
 def check_container(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from aetl.addresses import is_azure, secrets_of, split_sas
 from aetl.errors import ConfigurationError
-from aetl.logs import Confidential, hide
+from aetl.logs import Confidential, hide, redact
 from aetl.values import checked
 from aetl.yaml_text import Document, NotYAML, read_yaml
 
@@ -19,7 +19,7 @@ LogFormat = Literal["text", "json"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
     """All that aetl can be told.
 
@@ -49,6 +49,10 @@ class Settings:
         given = {name: getattr(self, name) for name in _NAMES}
         for name, value in _separated(given, dict.fromkeys(given, "")).items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+        return redact(f"Settings({shown})")
 
     def need_container(self) -> str:
         """The container, or ConfigurationError where none is set."""
@@ -138,6 +142,7 @@ def _separated(given: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str
     """
     for secret in secrets_of(*(given.get(name) for name in ("container", "sas", "connection_string", "database"))):
         hide(secret)
+    hide(os.environ.get("PGPASSWORD", ""))  # which the driver reads by itself
     values = {
         name: checked(name, value, sources[name] or name)
         for name, value in given.items()

@@ -10,7 +10,7 @@ import pytest
 
 from aetl.config import Settings, read_settings
 from aetl.errors import ConfigurationError
-from aetl.logs import redact
+from aetl.logs import redact, redaction
 
 SIGNATURE = "c2lnbmF0dXJlLW9mLWEtc2Fz/+x="
 ENCODED = "c2lnbmF0dXJlLW9mLWEtc2Fz%2F%2Bx%3D"
@@ -208,3 +208,36 @@ def test_no_container_is_an_error_that_names_the_variable() -> None:
 def test_paths_are_paths(option: dict[str, Any]) -> None:
     ((name, value),) = option.items()
     assert getattr(read_settings(environ={}, **option), name) == Path(value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://host/db?user=u&password=open sesame",
+        "postgresql://host/db?user=u&password=open%20sesame",
+        "postgresql://host/db?user=u&password=open+sesame",
+        "postgresql://u:open%20sesame@host/db",
+        "postgresql://u%3Aopen%20sesame@host/db",
+        "postgresql://u@host/db?sslpassword=open%20sesame",
+    ],
+)
+def test_a_password_is_hidden_wherever_a_url_holds_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_hidden", {})
+    monkeypatch.setattr(redaction, "_any_hidden", None)
+    Settings(database=url)
+    assert redact("the server says: open sesame, no") == "the server says: ***, no"
+
+
+def test_the_password_that_the_driver_reads_itself_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_hidden", {})
+    monkeypatch.setattr(redaction, "_any_hidden", None)
+    monkeypatch.setenv("PGPASSWORD", "open sesame")
+    Settings(database="postgresql://host/db")
+    assert redact("the server says: open sesame, no") == "the server says: ***, no"
+
+
+@pytest.mark.parametrize("setting", ["container", "database", "schema", "sql", "log_file"])
+def test_what_looks_like_a_secret_shows_in_no_repr_of_the_settings(setting: str) -> None:
+    settings = Settings(**{setting: "./copy password=Z2VoZWltbmlz"})
+    assert "Z2VoZWltbmlz" not in repr(settings) + str(settings)
+    assert str(getattr(settings, setting)).endswith("password=Z2VoZWltbmlz")
