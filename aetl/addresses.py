@@ -37,16 +37,18 @@ _KEYS_OF_A_DSN = (
     r"host|hostaddr|server|addr|address|data source|network address|dbname|database|initial catalog|user|userid|user id"
     r"|uid|username|password|pwd|passwd|port|passfile|service|sslmode|driver|provider|trusted_connection"
 )
-_DSN = re.compile(rf"\s*(?:{_KEYS_OF_A_DSN})\s*=|.*(?:password|pwd|passwd)\s*=", re.IGNORECASE | re.DOTALL)
+_DSN = re.compile(rf"\s*(?:{_KEYS_OF_A_DSN})\s*=|.*(?:password|pwd|passwd)[\"']?\s*[=:]", re.IGNORECASE | re.DOTALL)
 _CONNECTION_STRING = re.compile(
     r"(?:DefaultEndpointsProtocol|AccountName|AccountKey|BlobEndpoint|SharedAccessSignature|EndpointSuffix"
-    r"|UseDevelopmentStorage)\s*=",
+    r"|UseDevelopmentStorage)[\"']?\s*[=:]",
     re.IGNORECASE,
 )
 _SIGNATURE = re.compile(r"(?:^|[?&;\s])sig\s*=", re.IGNORECASE)
 _SAS = re.compile(r"\s*\??\s*(?:s[vprestk]|ss|srt|spr|sip|sig|skoid|sktid)=[^/&]*(?:&|$)", re.IGNORECASE)
 _ONE_SLASH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:+[/\\]")
 _NO_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:[:;]|//)")
+_PASSFILE = re.compile(r"[^:]*:(?:\d{1,5}|\*):[^:]*:[^:]*:.")
+"""A line of libpq's file of passwords: host:port:database:user:password."""
 _USER = re.compile(r"(?://)?[^/\\\s:@]+:[^@]*@")
 _HOST = re.compile(
     r"(?://)?(?:[\w.-]+\.(?:core\.(?:windows|\w+cloudapi)|storage\.azure)\.\w+(?:[:/?&]|$)|(?:localhost|[\w-]+(?:\.[\w-]+)+):\d+(?:/|$))",
@@ -150,7 +152,7 @@ def azure_address(url: str) -> AzureAddress:
             "the URL is that of a blob, and not of a container",
             hint="Name the container alone, and the blob with `aetl load --blob NAME`.",
         )
-    if {".", ".."} & set(folders) or any("=" in each for each in folders):
+    if {".", ".."} & set(folders) or any("=" in each or not each.isprintable() for each in folders):
         raise ConfigurationError("what follows the container in the URL is no folder", hint=AZURE_HINT)
     return AzureAddress(f"{parts.scheme}://{parts.netloc}{account}", container, "".join(f"{each}/" for each in folders))
 
@@ -293,8 +295,10 @@ def _refuse_mistakes(text: str, schemes: tuple[str, ...], known: str) -> None:
     if _PLAIN_PATH.match(bare):
         return
     word = _NO_SLASH.match(bare)
-    if any(each.match(bare) for each in (_DSN, _USER, _ONE_SLASH)) or (
-        word and _close(word[1].lower(), (*_CONTAINERS, *DATABASES, *_FOREIGN))
+    if (
+        "://" in bare
+        or any(each.match(bare) for each in (_DSN, _USER, _ONE_SLASH, _PASSFILE))
+        or (word and _close(word[1].lower(), (*_CONTAINERS, *DATABASES, *_FOREIGN)))
     ):
         raise ConfigurationError(
             "this looks like a URL or a DSN, and is none that aetl knows", hint=f"Give {known}. {_PATH_HINT}"

@@ -118,6 +118,13 @@ MISTAKES = {
     "a blob": (f"{ACCOUNT}/exports/backup_20250101.json", "that of a blob"),
     "a zipped blob": (f"{ACCOUNT}/exports/a/backup_20250101.JSON.gz", "that of a blob"),
     "a folder above": (f"{ACCOUNT}/exports/../private", "no folder"),
+    "a folder with a line break": (f"{ACCOUNT}/exports/night%0Aly", "no folder"),
+    "a folder with a null": (f"{ACCOUNT}/exports/nightly%00", "no folder"),
+    "a space in the scheme": ("https ://GEHEIM.blob.core.windows.net/exports", "looks like a URL"),
+    "escaped for a shell": (r"https\://account.blob.core.windows.net/GEHEIM", "looks like a URL"),
+    "a variable with its name": (f"URL={ACCOUNT}/GEHEIM", "looks like a URL"),
+    "a key with a colon": ("AccountKey: R0VIRUlN", "connection string"),
+    "JSON": ('{"AccountKey": "R0VIRUlN"}', "connection string"),
     "another service": ("https://account.dfs.core.windows.net/exports", "Write .blob."),
     "a SAS": (SIGNED, "this is a SAS token"),
     "a SAS with its ?": ("?" + SIGNED, "this is a SAS token"),
@@ -143,6 +150,9 @@ def test_what_is_no_container_is_refused_in_words_that_repeat_none_of_it(mistake
 
 
 DATABASE_MISTAKES = {
+    "a space in the scheme": ("postgresql ://chat:GEHEIM@127.0.0.1/db", "looks like a URL"),
+    "a line of a passfile": ("127.0.0.1:5432:db:chat:GEHEIM", "looks like a URL"),
+    "a password with a colon": ("Password : GEHEIM", "looks like a URL"),
     "one slash": ("postgresql:/chat:GEHEIM@127.0.0.1/db", "looks like a URL"),
     "no colon": ("postgres//chat:GEHEIM@127.0.0.1/db", "looks like a URL"),
     "no slash": ("postgres:chat:GEHEIM@127.0.0.1/db", "looks like a URL"),
