@@ -70,7 +70,8 @@ def _redacted(content: Any) -> Any:
     if isinstance(content, str):
         return redact(content)
     if isinstance(content, dict):
-        return {_redacted(key): _redacted(value) for key, value in content.items()}
+        # A name of aetl's own, or a table's: whoever reads it by name finds it, whatever the password is.
+        return {key if key.isidentifier() else redact(key): _redacted(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_redacted(each) for each in content]
     return content

@@ -11,10 +11,16 @@ MASK = "***"
 SHORTEST = 6
 """Characters; anything shorter would turn up in innocent text everywhere."""
 
+_LONGEST_WORD = 12
+"""Characters; what is longer, or mixes letters with digits, is no word that text holds by chance."""
+
 _EQUALS = r"""(?:=|%(?:25)*3D|["']\s*[:,]\s*b?["'])"""
 _PASSWORD = r"""(?:password|passwd|pwd)(?:\s*=\s*|%(?:25)*3D|["']\s*:\s*)"""
 # A word begins here: after no letter, unless that letter ends a percent-encoded character, as in %3Fsig%3D.
 _BEGIN = r"(?:(?<![A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))"
+
+_BEFORE_A_WORD = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrtbf])|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
+"""What was encoded or escaped ends with a letter or a digit, too, as in %3Dpostgres."""
 
 # `kept` stays, `secret` goes.
 _LOOKS_SECRET = tuple(
@@ -33,6 +39,8 @@ _LOOKS_SECRET = tuple(
 _WORD = re.compile(r"""[^\s"'<>]+""")
 _USER = re.compile(r"[^/?#@:\\]*:(?!\d{1,5}[/?#])")
 """A URL's user behind ://, and the colon before the password; localhost:8080/path is none."""
+_DRIVE = re.compile(r"[^A-Za-z]*[A-Za-z]:[\\/]")
+"""Where a path of Windows begins."""
 _COLON = re.compile(r":(?!\d{1,5}[/?#])")
 
 _lock = threading.Lock()
@@ -61,7 +69,7 @@ def _without_password(word: re.Match[str]) -> str:
         return word[0]
     found = None
     end = head.find("://")
-    if end < 0:
+    if end < 0 and not _DRIVE.match(head):
         found = _COLON.search(head)
     while end >= 0 and found is None:
         following = head.find("://", end + 3)
@@ -82,9 +90,19 @@ def hide(secret: str) -> None:
     with _lock:
         new = {form for form in forms if len(form) >= SHORTEST and form not in _hidden}
         if new:
-            _hidden.update({form: "".join(map(_any_form, form)) for form in new})
+            _hidden.update({form: _any_form_of(form) for form in new})
             # The longest first: a secret that begins like another one must not leave its end behind.
             _any_hidden = re.compile("|".join(_hidden[form] for form in sorted(_hidden, key=len, reverse=True)))
+
+
+def _any_form_of(secret: str) -> str:
+    """A pattern for a secret; one that may be an ordinary word or number only as the whole of one.
+
+    The password `postgres` must not eat into `postgresql://`, nor `backup` into the names of all exports.
+    """
+    pattern = "".join(map(_any_form, secret))
+    is_word = len(secret) <= _LONGEST_WORD and secret.isascii() and (secret.isalpha() or secret.isdigit())
+    return rf"{_BEFORE_A_WORD}{pattern}(?!\w)" if is_word else pattern
 
 
 def _any_form(character: str) -> str:

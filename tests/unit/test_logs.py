@@ -19,7 +19,7 @@ from urllib.parse import quote, quote_plus, unquote
 import pytest
 
 from aetl.errors import ConfigurationError
-from aetl.logs import hide, log_this, outgoing, redact, redaction, set_up_logging, stages
+from aetl.logs import hide, log_this, outgoing, outgoing_json, redact, redaction, set_up_logging, stages
 from aetl.logs import setup as logs_setup
 from aetl.logs.rotation import RotatingLogFile
 
@@ -508,6 +508,21 @@ def test_a_hidden_secret_shows_in_no_form(secret: str) -> None:
         assert redact(f"before {form} after").strip("'\"").replace("'", "").replace('"', "") == "before *** after"
 
 
+@pytest.mark.parametrize("secret", ["postgres", "backup", "loaded", "123456"])
+def test_a_secret_that_is_a_word_goes_where_it_is_one_and_other_words_stay(secret: str) -> None:
+    hide(secret)
+    for innocent in (f"{secret}ql://host", f"{secret}_20261102T020000.json", f"un{secret}", f"0{secret}1"):
+        assert redact(innocent) == innocent
+    for form in (f"u:{secret}!", f'"{secret}"', f"u%3A{secret}%40h", repr(f"\n{secret}\x1f{secret}\0"),
+                 json.dumps(f"\x1f{secret}\u2028{secret}"), f"({secret})"):  # fmt: skip
+        assert secret not in redact(form) and "***" in redact(form)
+
+
+def test_a_secret_takes_no_name_out_of_json() -> None:
+    hide("loaded")
+    assert json.loads(outgoing_json({"loaded": 1, "by loaded": ["loaded"]})) == {"loaded": 1, "by ***": ["***"]}
+
+
 def test_what_is_too_short_is_no_secret() -> None:
     hide("table")
     hide("")
@@ -565,6 +580,8 @@ def test_what_looks_like_a_secret_is_redacted(text: str, clean: str) -> None:
         "wrong password: try again",
         "the bearer of bad news",
         "postgresql://aetl@db.host/chat",
+        r"C:\Users\jane@corp\chat.db cannot be read",
+        "'D:/exports/a@b'",
     ],
 )
 def test_innocent_text_stays(text: str) -> None:
