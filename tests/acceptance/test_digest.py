@@ -22,7 +22,7 @@ def loaded() -> None:
 
 @pytest.mark.usefixtures("loaded")
 def test_it_shows_rows_and_hash_of_each_table_and_of_all() -> None:
-    lines = [line.split() for line in succeed("digest").splitlines() if line.strip()]
+    lines = [line.split() for line in succeed("digest", env={"COLUMNS": "100"}).splitlines() if line.strip()]
     digest = expected(make_export(1500))
     tables = [[name, f"{each['rows']:,}", each["sha256"]] for name, each in digest["tables"].items()]
     assert lines[0] == ["table", "rows", "SHA-256"]

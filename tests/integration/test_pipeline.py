@@ -240,7 +240,7 @@ class Panic(BaseException):
 @pytest.mark.parametrize(
     ("stage", "unthought_of"),
     [
-        ("Gunzip.feed", RuntimeError),
+        ("Unpacking.feed", RuntimeError),
         ("Records.feed", RecursionError),
         ("Contract.check", Panic),
         ("Contract.check", MemoryError),

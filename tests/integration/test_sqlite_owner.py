@@ -118,17 +118,6 @@ async def add_a_real_load(kind: Kind, path: Path) -> None:
     await load_into(kind, make_export())
 
 
-async def add_a_real_load_to_a_simulation(kind: Kind, path: Path) -> None:
-    await load_simulation(kind)
-    await load_into(kind, make_export())
-
-
-async def add_a_real_failure_to_a_simulation(kind: Kind, path: Path) -> None:
-    await load_simulation(kind)
-    async with kind.opened() as database:
-        await database.record_failure(listed(1), LoadReport("backup_1.json", "1", "failed"), [])
-
-
 async def add_a_table_to_a_simulation(kind: Kind, path: Path) -> None:
     await load_simulation(kind)
     execute(path, "CREATE TABLE notes (text)")
@@ -143,8 +132,6 @@ async def add_a_view_to_a_simulation(kind: Kind, path: Path) -> None:
     "make",
     [
         add_a_real_load,
-        add_a_real_load_to_a_simulation,
-        add_a_real_failure_to_a_simulation,
         add_a_table_to_a_simulation,
         add_a_view_to_a_simulation,
     ],
