@@ -154,14 +154,16 @@ def print_exports(exports: Sequence[Export]) -> None:
 
 
 def print_history(reports: Sequence[LoadReport]) -> None:
-    """A line per load of the ledger, or a block where one would not fit."""
+    """A line per load of the ledger, or a block where one would not fit; nothing where there is none."""
+    if not reports:
+        return
     console = _console()
     table = _table("load", "finished (UTC)", "export", "status", "loaded", "unchanged", "rejected", "remarks")
     for report in reports:
         numbers = [f"{number:,}" for number in _sums(report)] if report.error is None else [""] * 3
         remarks = "; ".join(_remarks(report))
         table.add_row(str(report.load_id), _finished(report), report.blob, _status(report), *numbers, remarks)
-    if not reports or _fits(table, console):
+    if _fits(table, console):
         console.print(table)
         return
     for report in reports:

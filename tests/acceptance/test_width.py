@@ -60,6 +60,15 @@ def test_load_and_status_fit_a_terminal(columns: int) -> None:
     assert len(re.findall(r"\b[0-9a-f]{64}\b", "\n".join(lines_left(written)))) == 4
 
 
+@WIDTHS
+def test_before_the_first_load_no_heads_of_columns_stand_over_nothing(columns: int) -> None:
+    code, written = on_terminal(columns, "status")
+    assert code == 0
+    assert [line.partition(":")[0] for line in lines_left(written)] == [
+        "No container is set (CHAT_DB_CONTAINER_URL)", "No success yet.", ""
+    ]  # fmt: skip
+
+
 def test_what_is_piped_is_made_for_80_columns_and_names_are_whole() -> None:
     done = run_aetl("load", "--container", EXPORTS)
     assert_whole(done.stdout.splitlines(), 80)
