@@ -170,10 +170,17 @@ def explain(error: BaseException) -> Ending:
         reason = error.strerror
         hint = "Free some space where the output goes, or send it elsewhere; what was loaded stays loaded."
         return Ending(f"the output cannot be written: {reason}", hint, AetlError.exit_code)
-    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+    if _lacks_memory(error):
         hint = "Give this process more; what was not finished is rolled back."
         return Ending("there is not enough memory for aetl", hint, AetlError.exit_code)
     return Ending(f"unexpected: {type(error).__name__}: {error}", AetlError.hint, AetlError.exit_code)
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether the system gave no memory: to Python, for a thread's stack, or for a library that was to be loaded."""
+    words = ("can't start new thread", "failed to map segment", "cannot allocate memory")
+    is_told = any(each in str(error).lower() for each in words)
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM or is_told
 
 
 def end_with(command: Callable[[], int | None]) -> None:
