@@ -85,6 +85,7 @@ def create(
 
     OPTIONS are those of the command that it starts; they stand after --.
     """
+    from aetl.addresses import secrets_of
     from aetl.scheduling import Job
     from aetl.values import checked
 
@@ -97,6 +98,8 @@ def create(
     for name in ("container", "database"):
         if given.get(name) is not None:
             checked(name, given[name], f"--{name}")
+    if secrets_of(given.get("container"), None, None, given.get("database")):
+        raise _told_secret()
     when = daily or (timedelta(minutes=5) if every is None else every)
     job = Job(_program(), (chosen, *options), working_dir, when)
     if _IS_WINDOWS:
@@ -148,10 +151,14 @@ def status(as_json: bool) -> int:
 
 def _refuse_secrets(options: tuple[str, ...]) -> None:
     if any(redact(text) != text for text in (*options, " ".join(options))):
-        raise ConfigurationError(
-            "a task's options may hold no SAS and no other secret: whoever may list the tasks can read them",
-            hint="Put it into the environment; on Windows, into a system variable.",
-        )
+        raise _told_secret()
+
+
+def _told_secret() -> ConfigurationError:
+    return ConfigurationError(
+        "a task's options may hold no SAS and no other secret: whoever may list the tasks can read them",
+        hint="Put it into the environment; on Windows, into a system variable.",
+    )
 
 
 def _program() -> Path:

@@ -89,6 +89,7 @@ def test_what_needs_task_scheduler_says_what_to_use_instead(arguments: list[str]
         ["--container=https://account.blob.core.windows.net/c?sig%3Dc2lnbmF0dXJl"],
         ["--database", "AccountName=a;AccountKey=c2VjcmV0LWtleQ=="],
         ["--database", "postgresql://user:geheim@server/db"],
+        ["--database", "postgresql://user%3Ageheim@server/db"],
     ],
 )
 def test_a_secret_in_the_options_is_refused_and_not_repeated(options: list[str]) -> None:
