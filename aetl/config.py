@@ -142,7 +142,8 @@ def _separated(given: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str
     """
     for secret in secrets_of(*(given.get(name) for name in ("container", "sas", "connection_string", "database"))):
         hide(secret)
-    hide(os.environ.get("PGPASSWORD", ""))  # which the driver reads by itself
+    for secret in _secrets_of_drivers():
+        hide(secret)
     values = {
         name: checked(name, value, sources[name] or name)
         for name, value in given.items()
@@ -156,6 +157,12 @@ def _separated(given: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str
     # An empty SAS, such as a ? alone, is none.
     confidential = {name: Confidential(values[name]) for name in _CONFIDENTIAL if values.get(name)}
     return dict.fromkeys(name for name in given if name in _OPTIONAL) | values | confidential
+
+
+def _secrets_of_drivers() -> list[str]:
+    """Those in variables that the drivers of PostgreSQL and of HTTP read by themselves."""
+    proxies = [url for name, url in os.environ.items() if name.lower() in ("http_proxy", "https_proxy", "all_proxy")]
+    return [os.environ.get("PGPASSWORD", ""), *(each for url in proxies for each in secrets_of(url, None, None, None))]
 
 
 _CONFIDENTIAL = ("sas", "connection_string", "database")

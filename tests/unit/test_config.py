@@ -228,10 +228,21 @@ def test_a_password_is_hidden_wherever_a_url_holds_it(url: str, monkeypatch: pyt
     assert redact("the server says: open sesame, no") == "the server says: ***, no"
 
 
-def test_the_password_that_the_driver_reads_itself_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PGPASSWORD", "open sesame"),
+        ("HTTPS_PROXY", "http://u:open%20sesame@proxy:3128"),
+        ("http_proxy", "http://u:open sesame@proxy:3128"),
+        ("ALL_PROXY", "u:open sesame@proxy:3128"),
+    ],
+)
+def test_a_password_that_a_driver_reads_itself_is_hidden(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(redaction, "_hidden", {})
     monkeypatch.setattr(redaction, "_any_hidden", None)
-    monkeypatch.setenv("PGPASSWORD", "open sesame")
+    monkeypatch.setenv(variable, value)
     Settings(database="postgresql://host/db")
     assert redact("the server says: open sesame, no") == "the server says: ***, no"
 
