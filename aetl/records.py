@@ -50,6 +50,15 @@ _decode = msgspec.json.Decoder().decode
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+def _reserve(size: int) -> None:
+    """Raises MemoryError where a large text would find no memory: msgspec ends the process then, the validator too.
+
+    Each of them makes one copy. What is asked for here is not touched, so it costs nothing.
+    """
+    if size > 4 * _SLICE:
+        bytes(2 * size)
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
@@ -292,6 +301,7 @@ class Records:
         self._buffer[end] = _CLOSE
         try:
             with memoryview(self._buffer) as whole, whole[self._at : end + 1] as piece:
+                _reserve(len(piece))
                 records: list[Any] = _decode(piece)
                 return records
         finally:
@@ -310,6 +320,7 @@ class Records:
     def _value(self, start: int, end: int, place: str) -> Any:
         """One value: by the standard library where msgspec refuses it, which knows lone surrogates and 1e999."""
         text = bytes(self._buffer[start:end])
+        _reserve(len(text))
         try:
             return _decode(text)
         except _REFUSED:
