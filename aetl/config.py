@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from aetl.addresses import is_azure, secrets_of, split_sas
 from aetl.errors import ConfigurationError
-from aetl.logs import Confidential, hide, redact
+from aetl.logs import Confidential, cleaned, hide, redact
 from aetl.values import checked
 from aetl.yaml_text import Document, NotYAML, read_yaml
 
@@ -45,6 +45,7 @@ class Settings:
     container_variable: str = "CHAT_DB_CONTAINER_URL"
     sas_variable: str = "CHAT_DB_CONTAINER_SAS_TOKEN"
 
+    @cleaned()
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in _NAMES}
         for name, value in _separated(given, dict.fromkeys(given, "")).items():
@@ -81,6 +82,7 @@ class Options(TypedDict, total=False):
     pause: float | None
 
 
+@cleaned()
 def read_settings(
     config: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
@@ -14,7 +15,7 @@ from aetl.container.sas import read_sas
 from aetl.contract import Contract
 from aetl.database import open_database
 from aetl.errors import AetlError
-from aetl.logs import log_this
+from aetl.logs import log_this, outgoing
 from aetl.models import CLOCKS_DIFFER, Finding, LoadReport
 
 SOON = timedelta(days=7)
@@ -30,7 +31,10 @@ async def check(settings: Settings) -> list[Finding]:
 
     What cannot be reached is a finding, too; nothing is raised for it, and nothing is created or changed.
     """
-    return [finding async for finding in findings(settings)]
+    return [
+        replace(finding, message=outgoing(finding.message), advice=outgoing(finding.advice))
+        async for finding in findings(settings)
+    ]
 
 
 async def findings(settings: Settings) -> AsyncIterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aetl.logs.outgoing import clean, escape, outgoing, outgoing_json, outgoing_text
+from aetl.logs.outgoing import clean, cleaned, escape, outgoing, outgoing_json, outgoing_text
 from aetl.logs.redaction import Confidential, hide, redact
 from aetl.logs.setup import set_up_logging
 from aetl.logs.stages import log_this, traceback_once
@@ -10,6 +10,7 @@ from aetl.logs.stages import log_this, traceback_once
 __all__ = [
     "Confidential",
     "clean",
+    "cleaned",
     "escape",
     "hide",
     "log_this",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aetl.logs.redaction import redact
@@ -79,6 +80,16 @@ def _redacted(content: Any) -> Any:
 
 def _json_escape(character: str) -> str:
     return json.dumps(character)[1:-1] if _ESCAPES[ord(character)] != ord(character) else character
+
+
+@contextmanager
+def cleaned() -> Iterator[None]:
+    """What is raised inside is raised without secrets."""
+    try:
+        yield
+    except Exception as error:
+        clean(error)
+        raise
 
 
 def clean(error: BaseException) -> None:

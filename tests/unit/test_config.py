@@ -11,6 +11,7 @@ import pytest
 from aetl.config import Settings, read_settings
 from aetl.errors import ConfigurationError
 from aetl.logs import redact, redaction
+from aetl.preflight import check
 
 SIGNATURE = "c2lnbmF0dXJlLW9mLWEtc2Fz/+x="
 ENCODED = "c2lnbmF0dXJlLW9mLWEtc2Fz%2F%2Bx%3D"
@@ -253,3 +254,18 @@ def test_what_looks_like_a_secret_shows_in_no_repr_of_the_settings(setting: str)
     settings = Settings(**given)
     assert "Z2VoZWltbmlz" not in repr(settings) + str(settings)
     assert str(getattr(settings, setting)).endswith("password=Z2VoZWltbmlz")
+
+
+@pytest.mark.parametrize("given", [{"retries": "sig=Z2VoZWltbmlz"}, {"log_level": "password=Z2VoZWltbmlz"}], ids=repr)
+def test_no_secret_is_in_the_exception_for_a_wrong_setting(given: Any) -> None:
+    for make in (Settings, read_settings):
+        with pytest.raises(ConfigurationError) as caught:
+            make(**given)
+        assert "Z2VoZWltbmlz" not in repr(caught.value) + caught.value.line
+        assert "***" in str(caught.value)
+
+
+async def test_no_secret_is_in_what_check_finds(tmp_path: Path) -> None:
+    (finding,) = await check(Settings(schema=tmp_path / "password=Z2VoZWltbmlz"))
+    assert "Z2VoZWltbmlz" not in repr(finding)
+    assert "password=***" in finding.message
