@@ -19,6 +19,8 @@ _READ_ON = 1000
 explain, and many more would mean the same."""
 _MOST_UNKNOWN = 100
 """So many unknown keys of a table are told: each record may have its own."""
+_LONGEST_KEY = 80
+"""Characters of one that are kept and told: it may be many megabytes long."""
 
 
 class Tally:
@@ -54,7 +56,7 @@ class Tally:
         for key in sorted(batch.unknown):
             known = self._unknown.setdefault(batch.table, {})
             if len(known) < _MOST_UNKNOWN:
-                known[key] = None
+                known[key[:_LONGEST_KEY]] = None
 
     def add(self, outcome: Outcome, rejects: Sequence[Reject]) -> None:
         """Counts what became of some records; raises RejectsExceeded where there is no use in reading on."""

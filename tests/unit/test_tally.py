@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aetl.errors import RejectsExceeded
-from aetl.models import REFERS_TO_NOTHING, Outcome, Reject, TableCounts
+from aetl.models import REFERS_TO_NOTHING, CheckedBatch, Outcome, Reject, TableCounts
 from aetl.progress import LoggedProgress
 from aetl.tally import Tally
 from tests.exports import listed
@@ -52,3 +52,9 @@ def test_one_of_each_kind_is_told_and_causes_before_consequences() -> None:
         "7 rejects: t[1]/a: 1 is not of type 'string' (and 2 like it); t[5]: 'a' is a required property; "
         "t[6]: 'b' is a required property; u[4]/t: '4' refers to no record (and 1 like it)"
     )
+
+
+def test_of_a_long_unknown_key_the_beginning_is_told() -> None:
+    tally = Tally(listed(1), ["t"], 0, LoggedProgress())
+    tally.look_for_unknown_keys(CheckedBatch("t", 1, [()], [0], unknown={"short", "x" * 10**6}))
+    assert tally.report("loaded").unknown_keys == {"t": ("short", "x" * 80)}
