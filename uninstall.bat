@@ -91,6 +91,7 @@ if not "%errorlevel%"=="0" goto :folder_stays
 if exist env\ rmdir /s /q env
 if exist env\ goto :folder_stays
 if exist global.log del /f /q global.log
+if exist global.log.* del /f /q global.log.*
 if exist container\ rmdir /s /q container
 if not defined PURGE goto :rest
 for %%F in (local.db local.db-wal local.db-shm local.db-journal local.db.lock) do if exist %%F del /f /q %%F

@@ -188,16 +188,34 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyEnd:
+    """How a run that began at `began` (UTC) ended, where the ledger does not tell; no `error` where it never did."""
+
+    began: datetime
+    error: str | None = None
+    exit_code: int | None = None
+    command: str | None = None
+
+    def __str__(self) -> str:
+        run = f"the run of {self.began:%Y-%m-%d %H:%M} UTC"
+        if self.error is None:
+            return f"{run} never ended: it was killed, or the machine was"
+        return f"{run} ended early: {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """How things stand: the last loads, newest first, when the last success was (UTC), and the exports that wait.
 
-    `failed` are the exports whose last load failed, at most a hundred.
+    `failed` are the exports whose last load failed, at most a hundred; `ended_early` is how the last run ended, where
+    that is not in the ledger.
     """
 
     loads: Sequence[LoadReport]
     last_success: datetime | None
     waiting: Sequence[Export] | None
     failed: Sequence[LoadReport] = ()
+    ended_early: EarlyEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)

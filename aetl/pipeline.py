@@ -34,6 +34,7 @@ from aetl.logs import log_this, redact
 from aetl.models import Batch, CheckedBatch, DatabaseDigest, Export, LoadReport, Outcome, State, TableCounts
 from aetl.progress import LoggedProgress, Progress
 from aetl.records import Records
+from aetl.run_note import read_early_end
 from aetl.selection import keep_apart, select, tell_others, waiting
 from aetl.tally import Tally
 from aetl.telling import log_report
@@ -168,6 +169,7 @@ async def status(settings: Settings, last: int = 10) -> State:
             )
     except DatabaseNotFound:
         state = State([], None, None)
+    state = replace(state, ended_early=read_early_end(settings))
     if settings.container is None:
         return state
     try:

@@ -17,6 +17,7 @@ from aetl.database import open_database
 from aetl.errors import AetlError
 from aetl.logs import log_this, outgoing
 from aetl.models import CLOCKS_DIFFER, Finding, LoadReport
+from aetl.run_note import read_early_end
 
 SOON = timedelta(days=7)
 _MOST_FAILED = 6
@@ -71,6 +72,8 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
     except AetlError as error:
         yield _failure("database", error)
+    if (ended_early := read_early_end(settings)) is not None:
+        yield Finding("warning", "last run", str(ended_early).rstrip("."))
 
 
 def _ledger(failures: Sequence[LoadReport], last_success: datetime | None) -> Iterator[Finding]:

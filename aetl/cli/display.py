@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from aetl.cli.process import Ending, forget_stdout, show, write
 from aetl.logs import outgoing, outgoing_json
-from aetl.models import DatabaseDigest, Export, Finding, LoadReport, State, TableCounts
+from aetl.models import DatabaseDigest, EarlyEnd, Export, Finding, LoadReport, State, TableCounts
 from aetl.telling import warnings
 
 if TYPE_CHECKING:
@@ -75,12 +75,13 @@ def report_as_json(report: LoadReport) -> dict[str, Any]:
 
 def state_as_json(state: State, database: str) -> dict[str, Any]:
     """How things stand as `--json` gives it."""
-    waiting = state.waiting
+    waiting, early = state.waiting, state.ended_early
     return {
         "database": database,
         "last_success": state.last_success and state.last_success.isoformat(),
         "loads": [report_as_json(report) for report in state.loads],
         "failed": [report_as_json(report) for report in state.failed],
+        "ended_early": early and {**asdict(early), "began": early.began.isoformat()},
         "waiting": waiting
         and [
             {"blob": each.name, "etag": each.etag, "bytes": each.size, "created": each.created.isoformat()}
@@ -97,6 +98,12 @@ def print_failures(reports: Sequence[LoadReport]) -> None:
         _print_text(console, report.error or "", "  ")
     if reports:
         _print_line(console)
+
+
+def print_early_end(found: EarlyEnd) -> None:
+    """A sentence on the last run, where the ledger does not tell how it ended."""
+    line = str(found)
+    _print_text(_console(), f"{line[0].upper()}{line[1:].rstrip('.')}.", "")
 
 
 def print_reports(reports: Sequence[LoadReport]) -> None:

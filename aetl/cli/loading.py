@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aetl.cli.options import AS_JSON, with_settings
-from aetl.cli.process import run_async, say, show
-from aetl.errors import ContractError
+from aetl.cli.process import explain, run_async, say, show
+from aetl.errors import ContractError, LoadRunning
+
+if TYPE_CHECKING:
+    from aetl.run_note import RunNote
 
 
 @click.command()
@@ -25,6 +28,7 @@ def run(settings: Any, sessions: int, into_real_container: bool, as_json: bool, 
     Removes the simulation's database, makes it anew with mock data, exports it to the container, empties the tables,
     takes the newest simulated export in the container and loads it. What it writes is marked as simulated.
     """
+    from aetl.run_note import RunNote
     from aetl.simulation.night import EMBEDDED_CONTAINER, simulate
 
     is_silent = quiet or as_json
@@ -32,6 +36,7 @@ def run(settings: Any, sessions: int, into_real_container: bool, as_json: bool, 
     if settings.container is None:
         tell(f"{settings.container_variable} is not set: using the folder ./{EMBEDDED_CONTAINER} as the container")
     return _load(
+        RunNote(settings, "run"),
         lambda progress: simulate(
             settings, sessions=sessions, into_real_container=into_real_container, progress=progress, tell=tell
         ),
@@ -64,6 +69,7 @@ def _max_rejects(ctx: click.Context, parameter: click.Parameter, value: str) -> 
 def load(settings: Any, as_json: bool, quiet: bool, validate: bool, **options: Any) -> int:
     """Load new exports into the database: the nightly job."""
     from aetl import pipeline
+    from aetl.run_note import RunNote
 
     if validate:
         if not options["dry_run"] or options["blob"] is None or options["latest"]:
@@ -72,7 +78,13 @@ def load(settings: Any, as_json: bool, quiet: bool, validate: bool, **options: A
 
     if options["latest"] and options["blob"] is not None:
         raise click.UsageError("--latest and --blob exclude each other")
-    return _load(lambda progress: pipeline.load(settings, progress=progress, **options), as_json=as_json, quiet=quiet)
+    note = None if options["dry_run"] else RunNote(settings, "load")
+    return _load(
+        note,
+        lambda progress: pipeline.load(settings, progress=progress, **options),
+        as_json=as_json,
+        quiet=quiet,
+    )
 
 
 @click.command()
@@ -110,7 +122,7 @@ def _validate(settings: Any, blob: str, *, as_json: bool, quiet: bool) -> int:
     return ContractError.exit_code if report.rejected else 0
 
 
-def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
+def _load(note: RunNote | None, begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
     """Runs a load, shows its reports, and gives the exit code: that of the first failure, or 3 with rejects."""
     from aetl.cli import bar, display
 
@@ -122,6 +134,8 @@ def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
         except BaseException as error:
             failure, reports = error, list(getattr(error, "reports", ())) or progress.reports
             vars(error)["reports"] = reports
+    if note is not None:
+        _end(note, failure)
     if as_json and failure is None:
         loads = [display.report_as_json(report) for report in reports]
         others = progress.others and {"count": progress.others.count, "example": progress.others.example}
@@ -140,3 +154,14 @@ def _load(begin: Callable[[Any], Any], *, as_json: bool, quiet: bool) -> int:
             say(f"error: {report.blob}: {report.error}")
     failed = [report.exit_code for report in reports if report.error is not None]
     return failed[0] if failed else 3 * any(report.rejected for report in reports)
+
+
+def _end(note: RunNote, failure: BaseException | None) -> None:
+    """Leaves a note of what ended the run; what failed by itself, the ledger tells."""
+    if failure is None:
+        note.remove()
+    elif isinstance(failure, LoadRunning):
+        note.withdraw()
+    else:
+        ending = explain(failure)
+        note.end(ending.line, ending.exit_code)

@@ -79,6 +79,8 @@ def _show_state(found: State, settings: Any, *, is_listed: bool) -> None:
         show(f"No container is set ({settings.container_variable}): what waits there is not known.")
     else:
         show("What waits in the container is not known.")
+    if found.ended_early is not None:
+        display.print_early_end(found.ended_early)
     show(f"Last success: {found.last_success:%Y-%m-%d %H:%M:%S} UTC" if found.last_success else "No success yet.")
 
 

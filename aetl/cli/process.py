@@ -43,6 +43,12 @@ class Ending(NamedTuple):
     hint: str
     exit_code: int
 
+    @property
+    def line(self) -> str:
+        """Message and hint as one line."""
+        stop = "" if self.message.endswith("?") else "."
+        return " ".join((f"{self.message}{stop} {self.hint}" if self.hint else self.message).split())
+
 
 def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Runs a coroutine to its end; SIGTERM or Ctrl-C cancels it, so that its transaction is rolled back.
@@ -203,8 +209,7 @@ def _exit_code(command: Callable[[], int | None]) -> int:
         if not isinstance(error, Exception):
             _ignore_signals()
         ending = explain(error)
-        stop = "" if ending.message.endswith("?") else "."
-        say(f"error: {ending.message}{stop} {ending.hint}" if ending.hint else ending.message)
+        say(f"error: {ending.line}" if ending.hint else ending.line)
         if isinstance(error, OSError):
             forget_stdout()  # the disk that it goes to may be full
         return ending.exit_code

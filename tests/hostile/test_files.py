@@ -56,6 +56,7 @@ def test_what_the_commands_create_is_their_users_own() -> None:
     for seen in (first, second, exported, simulated):
         assert {path: rights for path, rights in seen.items() if rights} == {}
     assert {"local.db", "local.db.lock", "local.db-journal", "global.log"} <= first.keys()
+    assert any(path.startswith("global.log.run-") for path in first)
     assert {"local.db-wal", "logs.log"} <= second.keys()
     assert {"new", "new/folder"} <= exported.keys()
     assert any(re.fullmatch(r"new/folder/backup_.*\.json\.gz\.partial", path) for path in exported)
