@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
@@ -79,13 +79,17 @@ class _Ring:
                 self._closure.lose(await self._rows.lacking(each, numbered))
         for each in self._within:
             if each.child == name and (lacking := await self._rows.lacking(each, numbered)):
-                wants = [(_target(each, each.value(row)), number) for number, row in numbered if number in lacking]
+                reals = await self._rows.reals(each.parent)
+                wants = [
+                    (_target(each, reals, each.value(row)), number) for number, row in numbered if number in lacking
+                ]
                 self._closure.want(wants)
         for each in {(each.parent, each.columns): each for each in self._within}.values():
             if each.parent == name:
                 places = [columns.index(column) for column in each.columns]
+                reals = await self._rows.reals(name)
                 self._closure.offer(
-                    (_target(each, tuple(row[place] for place in places)), number) for number, row in numbered
+                    (_target(each, reals, tuple(row[place] for place in places)), number) for number, row in numbered
                 )
 
     async def bring(self) -> Mapping[str, Written]:
@@ -194,7 +198,14 @@ class _Ring:
         return False
 
 
-def _target(reference: Reference, value: Any) -> str:
-    """What a reference means, as text; equal for values that SQLite takes for equal."""
-    alike = [int(each) if isinstance(each, float | bool) and each == int(each) else each for each in value]
+def _target(reference: Reference, reals: Collection[str], value: Sequence[Any]) -> str:
+    """What a reference means, as text; equal for values that SQLite takes for equal where they are looked for."""
+    alike = [
+        _alike(float(each) if column in reals and isinstance(each, int) else each)
+        for column, each in zip(reference.columns, value, strict=True)
+    ]
     return repr((reference.parent, reference.columns, alike))
+
+
+def _alike(value: Any) -> Any:
+    return int(value) if isinstance(value, float | bool) and value == int(value) else value

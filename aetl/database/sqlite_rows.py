@@ -13,6 +13,7 @@ from typing import IO, Any
 import aiosqlite
 
 from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
+from aetl.database.sqlite_file import pragma_of
 from aetl.database.sqlite_references import Reference
 from aetl.database.sqlite_statements import Statements
 from aetl.database.statements import filled_in, quoted
@@ -46,6 +47,7 @@ class Rows:
         self.connection = connection
         self.statements = statements
         self._columns = columns
+        self._reals: dict[str, frozenset[str]] = {}
 
     async def execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> Written:
         """Executes a statement for each row, until one refers to nothing."""
@@ -81,11 +83,24 @@ class Rows:
         wanted = ((each, *value) for each, value in values if value is not None)
         return await self._note("lacking", reference.parent, reference.columns, wanted)
 
+    async def reals(self, table: str) -> frozenset[str]:
+        """The columns that keep every number as a float (https://www.sqlite.org/datatype3.html, 3.1).
+
+        To look for a number there is to look for its float: SQLite itself compares 2**53 + 1 with 2.0**53 exactly.
+        """
+        if table not in self._reals:
+            columns = await pragma_of(self.connection, "table_info", table)
+            self._reals[table] = frozenset(name for _, name, kind, *_ in columns if _is_real(kind.upper()))
+        return self._reals[table]
+
     async def _note(
         self, statement: str, table: str, columns: Sequence[str], parameters: Iterable[tuple[Any, ...]]
     ) -> set[int]:
-        ledger = self.statements.ledger
-        alike = " AND ".join(f"{quoted(column)} = ?{place}" for place, column in enumerate(columns, 2))
+        ledger, reals = self.statements.ledger, await self.reals(table)
+        alike = " AND ".join(
+            filled_in(ledger["alike_real" if column in reals else "alike"], key=quoted(column), number=str(place))
+            for place, column in enumerate(columns, 2)
+        )
         await self.connection.execute(ledger["note"])
         await self.connection.executemany(filled_in(ledger[statement], table=quoted(table), alike=alike), parameters)
         numbers = {number for (number,) in await self.connection.execute_fetchall(ledger["noted"])}
@@ -170,6 +185,11 @@ class Waiting:
         """Gives all files back."""
         for name in list(self._files):
             self.forget(name)
+
+
+def _is_real(kind: str) -> bool:
+    others = ("INT", "CHAR", "CLOB", "TEXT", "BLOB")
+    return any(each in kind for each in ("REAL", "FLOA", "DOUB")) and not any(each in kind for each in others)
 
 
 def _reason(error: Exception) -> str:

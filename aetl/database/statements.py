@@ -16,7 +16,7 @@ from aetl.yaml_text import NotYAML, read_yaml
 PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 _END = re.compile(r";(?:[\s;]|--[^\n]*+|/\*.*?\*/)*+\Z", re.DOTALL)
 """A statement's semicolon, with nothing but comments behind it."""
-_OPEN = re.compile(r"\{(table|staging|key|alike|index|own|other)\}")
+_OPEN = re.compile(r"\{(table|staging|key|alike|index|own|other|number)\}")
 _LEDGER_TEXTS = (
     "pending", "is_older", "begin", "finish", "forget_failures", "reject", "history", "last_success", "truncate"
 )  # fmt: skip

@@ -145,6 +145,39 @@ async def test_what_differs_does_not_hang_on_how_a_number_is_spelled(kind: Kind,
     assert len(set(digests)) == 1
 
 
+async def test_an_older_number_is_known_by_what_its_column_keeps_of_it(kind: Kind, tmp_path: Path) -> None:
+    """A float has 53 bits: as a key, 2**53 + 1 is 2**53."""
+    schema = write_schema(tmp_path)
+    schema.write_text(schema.read_text().replace('"id": {"type": "integer"}', '"id": {"type": "number"}'))
+    assert kind.sql
+    tables, ledger, rest = kind.sql.read_text().partition("ledger:")
+    for type_, real in {"INTEGER NOT NULL": "REAL NOT NULL", " bigint": " double precision"}.items():
+        tables = tables.replace(type_, real)
+    kind.sql.write_text(tables.replace("position double precision", "position bigint") + ledger + rest)
+    kind = replace(kind, contract=Contract.read(schema))
+    await load_into(kind, {"nodes": [node(2**53, label="new")], "values": []}, listed(2))
+    nodes = [node(2**53 + 1, label="old"), node(7, 2**53 + 1), node(8, 2**60 + 1), node(2**60 + 3)]
+    loaded = await load_into(kind, {"nodes": nodes, "values": []}, listed(1))
+    assert loaded.tables["nodes"] == TableCounts(4, 3, 1)
+    labels = kind.query("SELECT label FROM nodes WHERE id > 9 ORDER BY id")
+    assert labels == [("new",), ("a",)]
+
+
+@pytest.mark.parametrize("of", ["char(8)", "varchar(8)", "name"])
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+async def test_an_older_record_is_known_by_a_key_of_any_type_of_text(kind: Kind, of: str) -> None:
+    assert kind.sql
+    kind.sql.write_text(
+        kind.sql.read_text().replace("node bigint NOT NULL, name text", f"node bigint NOT NULL, name {of}")
+    )
+    assert f"name {of}" in kind.sql.read_text()
+    await load_into(kind, {"nodes": [node(1)], "values": [value(1, "abc", 9.0)]}, listed(2))
+    older = [value(1, "abc", 1.0), value(1, "abc", 2.0), value(1, "abd", 3.0), value(1, "abd", 4.0)]
+    loaded = await load_into(kind, {"nodes": [node(1)], "values": older}, listed(1))
+    assert loaded.tables["values"] == TableCounts(4, 2, 2)
+    assert kind.query('SELECT trim(name), amount FROM "values" ORDER BY 1') == [("abc", 9.0), ("abd", 4.0)]
+
+
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 async def test_both_databases_hash_numbers_alike(kind: Kind, postgresql: PostgreSQLServer, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
