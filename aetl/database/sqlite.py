@@ -140,7 +140,9 @@ class SQLite:
 
     async def _begin(self, export: Export) -> SQLiteLoad:
         await self._migrate()
-        return await self._enter(export)
+        load = await self._enter(export)
+        await load.begin()
+        return load
 
     async def _begin_first(self, export: Export) -> FirstLoad:
         await self._migrate(with_tables=False)

@@ -59,6 +59,10 @@ class SQLiteLoad:
         self._accepted: Counter[str] = Counter()
         self._loaded: Counter[str] = Counter()
 
+    async def begin(self) -> None:
+        """Looks at the tables, which are all there."""
+        await self._rows.look_for_triggers()
+
     async def write(self, batch: CheckedBatch) -> Outcome:
         with sqlite_errors(self._path):
             return await self._write(batch)

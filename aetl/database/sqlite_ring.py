@@ -81,7 +81,9 @@ class _Ring:
             if each.child == name and (lacking := await self._rows.lacking(each, numbered)):
                 reals = await self._rows.reals(each.parent)
                 wants = [
-                    (_target(each, reals, each.value(row)), number) for number, row in numbered if number in lacking
+                    (_target(each, reals, value), number)
+                    for number, row in numbered
+                    if number in lacking and (value := each.value(row)) is not None
                 ]
                 self._closure.want(wants)
         for each in {(each.parent, each.columns): each for each in self._within}.values():

@@ -17,6 +17,7 @@ from aetl.database.sqlite_file import pragma_of
 from aetl.database.sqlite_references import Reference
 from aetl.database.sqlite_statements import Statements
 from aetl.database.statements import filled_in, quoted
+from aetl.errors import DatabaseRefused
 from aetl.models import Reject, Row
 
 NOT_BOUND = (OverflowError, UnicodeEncodeError)
@@ -48,28 +49,86 @@ class Rows:
         self.statements = statements
         self._columns = columns
         self._reals: dict[str, frozenset[str]] = {}
+        self._triggers: Mapping[str, Sequence[str]] = {}
+
+    async def look_for_triggers(self) -> None:
+        """Finds out which tables have triggers of others: what these write is no record of an export."""
+        found = await self.connection.execute_fetchall(self.statements.ledger["triggers"])
+        self._triggers = {
+            name: names
+            for name in self.statements.tables
+            if (names := [trigger for table, trigger in found if table.casefold() == name.casefold()])
+        }
 
     async def execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> Written:
-        """Executes a statement for each row, until one refers to nothing."""
+        """Executes a statement for each row, until one refers to nothing.
+
+        Raises DatabaseRefused where the table's triggers do not keep a row.
+        """
+        run = self._count_all if name not in self._triggers else self._count_own
         start = loaded = 0
         orphan: int | None = None
         rejects: list[Reject] = []
+        refused: set[int] = set()
         while start < len(rows) and orphan is None:
-            left = iter(rows[start:] if start else rows)
-            before = self.connection.total_changes
-            try:
-                await self.connection.executemany(statement, left)
-                start = len(rows)
-            except (sqlite3.Error, *NOT_BOUND) as raised:
-                error = fault_of(raised)
-                failed = len(rows) - operator.length_hint(left) - 1  # executemany takes a row only to execute it
+            changed, done, error = await run(statement, rows[start:] if start else rows)
+            loaded += changed
+            start += done
+            if error is not None:
                 if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-                    orphan = failed
+                    orphan = start
                 else:
-                    rejects.append(self.reject(name, rows[failed], positions[failed], error))
-                start = failed + 1
-            loaded += self.connection.total_changes - before
+                    rejects.append(self.reject(name, rows[start], positions[start], error))
+                    refused.add(start)
+                start += 1
+        if name in self._triggers:
+            await self._look_for_lost(name, [row for at, row in enumerate(rows[:orphan]) if at not in refused])
         return Written((len(rows) if orphan is None else orphan) - len(rejects), loaded, rejects, orphan)
+
+    async def _count_all(self, statement: str, rows: Sequence[Row]) -> tuple[int, int, Exception | None]:
+        """Executes a statement for rows up to one at fault: how many it changed, how many are done, and the fault."""
+        left = iter(rows)
+        before = self.connection.total_changes
+        error = None
+        try:
+            await self.connection.executemany(statement, left)
+        except (sqlite3.Error, *NOT_BOUND) as raised:
+            error = self._fault_of(raised)
+        # executemany takes a row only to execute it
+        done = len(rows) - operator.length_hint(left) - (error is not None)
+        return self.connection.total_changes - before, done, error
+
+    async def _count_own(self, statement: str, rows: Sequence[Row]) -> tuple[int, int, Exception | None]:
+        """The same without what triggers change; only where no row is at fault does Python tell the number."""
+        await self.connection.execute("SAVEPOINT aetl_own")
+        left = iter(rows)
+        error = None
+        try:
+            changed, done = (await self.connection.executemany(statement, left)).rowcount, len(rows)
+        except (sqlite3.Error, *NOT_BOUND) as raised:
+            error = self._fault_of(raised)
+            done = len(rows) - operator.length_hint(left) - 1
+            await self.connection.execute("ROLLBACK TO aetl_own")
+            changed = (await self.connection.executemany(statement, rows[:done])).rowcount if done else 0
+        await self.connection.execute("RELEASE aetl_own")
+        return changed, done, error
+
+    def _fault_of(self, raised: Exception) -> Exception:
+        error = fault_of(raised)
+        if not self.connection.in_transaction:
+            raise DatabaseRefused(
+                f"the database ended the transaction by itself: {error}",
+                hint="Change the trigger or constraint that does so (ROLLBACK) to one that refuses a row (ABORT).",
+            ) from raised
+        return error
+
+    async def _look_for_lost(self, name: str, rows: Sequence[Row]) -> None:
+        if lost := len(rows) - len(await self.known(name, enumerate(rows))):
+            by = ", ".join(f"trigger {each} on {name}" for each in self._triggers[name])
+            raise DatabaseRefused(
+                f"the database did not keep {lost} records of the table {name} that were written there: {by}",
+                hint="Drop what removes them, and load again.",
+            )
 
     async def known(self, name: str, rows: Iterable[tuple[int, Row]]) -> set[int]:
         """The numbers of those rows whose keys are stored."""

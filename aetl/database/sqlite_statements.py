@@ -10,8 +10,8 @@ from aetl.database import statements
 from aetl.database.statements import PARAMETER, in_key_order, optional_text, refuse, text, texts
 
 MORE = (
-    "schema", "adopt_table", "adopt_key", "note", "stored", "lacking", "alike", "alike_real", "noted", "forget", "index",
-    "drop_index",
+    "schema", "adopt_table", "adopt_key", "triggers",
+    "note", "stored", "lacking", "alike", "alike_real", "noted", "forget", "index", "drop_index",
 )  # fmt: skip
 """Statements of the ledger's that are about what SQLite keeps of tables, and about records that wait."""
 _TABLE_TEXTS = ("create", "upsert", "insert", "select", "truncate")
