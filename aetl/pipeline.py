@@ -105,6 +105,7 @@ async def validate(settings: Settings, blob: str, *, progress: Progress | None =
                     tally.look_for_unknown_keys(batch)
                     counts = TableCounts(batch.read, rejected=len(batch.rejects))
                     tally.add(Outcome(batch.table, counts), batch.rejects)
+                    tally.judge(is_read=False)
         except AetlError as error:
             if error.ends_run:
                 raise
@@ -261,9 +262,10 @@ async def load_one(tally: Tally, container: Container, contract: Contract, datab
                     async for batch in checked_batches:
                         tally.look_for_unknown_keys(batch)
                         tally.add(await load.write(batch), batch.rejects)
+                        tally.judge(is_read=False)
                 for outcome in await load.settle():
                     tally.add(outcome, ())
-                tally.judge()
+                tally.judge(is_read=True)
                 report = replace(tally.report("loaded"), load_id=load.load_id)
                 await load.finish(report)
         except ContractError:

@@ -59,7 +59,7 @@ class Tally:
                 known[key[:_LONGEST_KEY]] = None
 
     def add(self, outcome: Outcome, rejects: Sequence[Reject]) -> None:
-        """Counts what became of some records; raises RejectsExceeded where there is no use in reading on."""
+        """Counts what became of some records."""
         self._tables[outcome.table] = self._tables[outcome.table] + outcome.counts
         self._progress.advance(0, outcome.counts.read)
         if outcome.counts.rejected == 0:
@@ -68,17 +68,18 @@ class Tally:
         found = [*rejects, *outcome.rejects]
         self.faults.add(found)
         self._keep(found)
-        if self._is_exceeded and self._rejected > _READ_ON:
-            raise self._exceeded(", and the export was not read to its end")
 
-    def judge(self) -> None:
-        """Raises RejectsExceeded where the export, now that it is read, has more rejects than it may have."""
-        if self._is_exceeded:
+    def judge(self, *, is_read: bool) -> None:
+        """Raises RejectsExceeded where an export has more rejects than it may have.
+
+        Before it is read to its end that is only so where there is no use in reading on.
+        """
+        if self._max_rejects is None or self._rejected <= self._max_rejects:
+            return
+        if is_read:
             raise self._exceeded("")
-
-    @property
-    def _is_exceeded(self) -> bool:
-        return self._max_rejects is not None and self._rejected > self._max_rejects
+        if self._rejected > _READ_ON:
+            raise self._exceeded(", and the export was not read to its end")
 
     def _exceeded(self, ending: str) -> RejectsExceeded:
         faults = self.faults.in_order()

@@ -18,11 +18,11 @@ def test_the_first_rejects_are_kept_and_only_so_much_of_their_records(size: int,
     tally = Tally(listed(1), ["t"], count - 1, LoggedProgress())
     rejects = [Reject("t", position, "", "is wrong", "x" * size) for position in range(count)]
     tally.add(Outcome("t", TableCounts(count - 1, rejected=count - 1)), rejects[:-1])
-    tally.judge()
+    tally.judge(is_read=True)
     tally.add(Outcome("t", TableCounts(1, rejected=1)), rejects[-1:])
     like_it = rf"^{count:,} rejects, more than {count - 1:,}: t\[0\]: is wrong \(and {count - 1:,} like it\)$"
     with pytest.raises(RejectsExceeded, match=like_it):
-        tally.judge()
+        tally.judge(is_read=True)
     assert tally.first_rejects == rejects[:kept]
 
 
@@ -30,8 +30,19 @@ def test_an_export_with_many_rejects_is_not_read_to_its_end() -> None:
     tally = Tally(listed(1), ["t"], 0, LoggedProgress())
     rejects = [Reject("t", position, "", "is wrong", "{}") for position in range(1001)]
     tally.add(Outcome("t", TableCounts(1000, rejected=1000)), rejects[:1000])
+    tally.judge(is_read=False)
+    tally.add(Outcome("t", TableCounts(1, rejected=1)), rejects[1000:])
     with pytest.raises(RejectsExceeded, match="not read to its end"):
-        tally.add(Outcome("t", TableCounts(1, rejected=1)), rejects[1000:])
+        tally.judge(is_read=False)
+
+
+def test_an_export_with_many_rejects_that_show_at_its_end_was_read_to_it() -> None:
+    tally = Tally(listed(1), ["t"], 0, LoggedProgress())
+    orphans = [Reject("t", position, "", "refers to no record", "{}") for position in range(1001)]
+    tally.add(Outcome("t", TableCounts(1001, rejected=1001), orphans), ())
+    with pytest.raises(RejectsExceeded) as raised:
+        tally.judge(is_read=True)
+    assert str(raised.value) == "1,001 rejects: t[0]: refers to no record (and 1,000 like it)"
 
 
 def test_one_of_each_kind_is_told_and_causes_before_consequences() -> None:
@@ -47,7 +58,7 @@ def test_one_of_each_kind_is_told_and_causes_before_consequences() -> None:
     ]
     tally.add(Outcome("t", TableCounts(9, rejected=5)), [*types, *missing])
     with pytest.raises(RejectsExceeded) as raised:
-        tally.judge()
+        tally.judge(is_read=True)
     assert str(raised.value) == (
         "7 rejects: t[1]/a: 1 is not of type 'string' (and 2 like it); t[5]: 'a' is a required property; "
         "t[6]: 'b' is a required property; u[4]/t: '4' refers to no record (and 1 like it)"
