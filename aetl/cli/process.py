@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -26,6 +27,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What database, container and log say of a full disk has become an error of aetl's: what is left is the output's."""
 _INTERRUPTED = 130
 _TERMINATED = 143
+_OF_SEVERAL = re.compile(r"\((Did you mean [^()]*\?)\)$")
+"""click puts it into brackets where it has more than one guess."""
 
 
 class Terminated(BaseException):
@@ -169,7 +172,8 @@ def explain(error: BaseException) -> Ending:
         return Ending("interrupted; what was not finished is rolled back", "", _INTERRUPTED)
     if isinstance(error, click.ClickException):
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "aetl"
-        return Ending(error.format_message().rstrip("."), f"See {command} --help.", error.exit_code)
+        message = _OF_SEVERAL.sub(r"\1", error.format_message().rstrip("."))
+        return Ending(message, f"See {command} --help.", error.exit_code)
     if isinstance(error, AetlError):
         return Ending(str(error), error.hint, error.exit_code)
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
