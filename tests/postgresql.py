@@ -33,8 +33,8 @@ SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "listen_addresses": "127.0.0.1",
-    "max_connections": "120",
-    "max_locks_per_transaction": "10",  # as few as can be: a load must need no more the larger it is
+    "max_connections": "60",
+    "max_locks_per_transaction": "10",  # for each connection; a load must need no more the larger it is
     "shared_buffers": "64MB",
     "max_wal_size": "1GB",
 }

@@ -25,7 +25,7 @@ from tests.faults.conftest import Night
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills as Unix knows them")
 
-SERIES = 4
+SERIES = 2
 KILLS = 4
 SECONDS_TO_END = 6
 """2 on a machine that has nothing else to do."""

@@ -17,16 +17,16 @@ from tests.faults.databases import content_of_sound, lay_down
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills as Unix knows them")
 
-SERIES = 10
+SERIES = 5
 KILLS = 5
-"""Of each series, and there are two sorts of database: a hundred in all."""
+"""Of each series, and there are two sorts of database: fifty in all."""
 series = pytest.mark.parametrize(
     "series", [0, *(pytest.param(number, marks=pytest.mark.thorough) for number in range(1, SERIES))]
 )
 
 
 def moments(series: int, seed: str) -> list[float]:
-    """When the kills of a series come, as shares of a load's life: all series together kill in each fiftieth of it."""
+    """When the kills of a series come, as shares of a load's life: together they kill in each twenty-fifth of it."""
     chance = random.Random(f"{series} {seed}")
     found = [(part * SERIES + series + chance.random()) / (KILLS * SERIES) for part in range(KILLS)]
     chance.shuffle(found)

@@ -50,7 +50,7 @@ def write_array(table: str, records: Iterable[str], **others: list[Record]) -> P
     return path
 
 
-@pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("count", [20_000, pytest.param(250_000, marks=pytest.mark.thorough)])
 def test_sessions_without_events(count: int) -> None:
     session = '{"id": "s%d", "started_at": "2025-03-01T02:00:00+00:00", "meta": null}'
     write_array("sessions", (session % number for number in range(count)))

@@ -32,7 +32,7 @@ if sys.platform == "win32":
 import asyncpg
 
 thorough = partial(pytest.param, marks=pytest.mark.thorough)
-SERIES = 10
+SERIES = 4
 KILLS = 5
 """Of each series: fifty in all."""
 TABLES = ("sessions", "events", "event_parents")
@@ -214,7 +214,7 @@ def test_a_connection_that_breaks_is_one_clear_line(
     complete(database, night, clean)
 
 
-@pytest.mark.parametrize("count", [8, thorough(100)])
+@pytest.mark.parametrize("count", [8, thorough(40)])
 def test_of_many_loaders_each_export_is_in_once(count: int, database: Database) -> None:
     exports = Path("exports")
     for number in range(count):

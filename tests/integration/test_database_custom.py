@@ -16,7 +16,7 @@ from aetl.contract import Contract
 from aetl.models import TableCounts
 from tests.exports import in_order, listed
 from tests.integration.custom import node, value, write_schema, write_sql
-from tests.integration.databases import Kind, content, digest_of, load_into
+from tests.integration.databases import MANY, Kind, content, digest_of, load_into
 from tests.postgresql import PostgreSQLServer
 
 GOOD = {
@@ -73,9 +73,9 @@ async def test_what_breaks_a_constraint_is_rejected_with_its_position(kind: Kind
 async def test_thousands_that_break_a_constraint_are_rejected_each_by_itself(kind: Kind) -> None:
     """More than a server has locks for, were each to keep one."""
     await load_into(kind, GOOD, listed(1))
-    more = [node(number, label="bad" if number % 2 else "a") for number in range(10, 4_010)]
+    more = [node(number, label="bad" if number % 2 else "a") for number in range(10, 10 + MANY)]
     loaded = await load_into(kind, {"nodes": more, "values": []}, listed(2))
-    assert len(loaded.places) == 2_000 and loaded.tables["nodes"].loaded == 2_000
+    assert len(loaded.places) == loaded.tables["nodes"].loaded == MANY // 2
 
 
 @pytest.mark.parametrize(
