@@ -24,9 +24,6 @@ DIFFERENCES: dict[tuple[str, Difference], str] = {
 }
 """Where one database differs from what the suite says of all, and why."""
 
-MANY = 2_000
-"""Records of which half are rejected: more than tests/postgresql.py lets its server have locks for."""
-
 
 @dataclass(frozen=True)
 class Kind:

@@ -16,7 +16,7 @@ from aetl.contract import Contract
 from aetl.models import TableCounts
 from tests.exports import in_order, listed
 from tests.integration.custom import node, value, write_schema, write_sql
-from tests.integration.databases import MANY, Kind, content, digest_of, load_into
+from tests.integration.databases import Kind, content, digest_of, load_into
 from tests.postgresql import PostgreSQLServer
 
 GOOD = {
@@ -68,6 +68,10 @@ async def test_what_breaks_a_constraint_is_rejected_with_its_position(kind: Kind
     assert await content(kind) == in_order(
         {"nodes": [*GOOD["nodes"], node(6)], "values": [*GOOD["values"], value(6, "z")]}
     )
+
+
+MANY = 2_000
+"""Records of which half are rejected: more than tests/postgresql.py lets its server have locks for."""
 
 
 async def test_thousands_that_break_a_constraint_are_rejected_each_by_itself(kind: Kind) -> None:
