@@ -165,7 +165,7 @@ class PostgreSQLLoad:
         looked after first, and of a record that stands there more than once each version comes by itself.
         """
         rejects: list[Reject] = []
-        is_sifted, is_by_version, are_references_sure = False, False, False
+        is_sifted, is_by_version, are_references_sure, are_apart = False, False, False, False
         while True:
             if self._is_older or is_by_version or are_references_sure:
                 rejects += await self._take_out_orphans(staging)
@@ -183,10 +183,14 @@ class PostgreSQLLoad:
                     raise
                 is_by_version = True
             except OF_THE_ROW:
-                if is_sifted:  # each record by itself could be brought in, but not all of them together
+                if are_apart:
                     raise
-                rejects += await self._take_out_faulty(staging)
-                is_sifted = True
+                if is_sifted and not (self._is_older or is_by_version or are_references_sure):
+                    are_references_sure = True  # so that none is missed by what comes next
+                    continue
+                # Where each record by itself could be brought in, but not all of them together, the later ones go.
+                rejects += await self._take_out_faulty(staging, are_together=is_sifted)
+                is_sifted, are_apart = True, is_sifted
 
     async def _bring(self, staging: Staging, count: int) -> int:
         """Brings all of so many records in at once; raises _Repeated where one stands there more than once."""
@@ -261,9 +265,23 @@ class PostgreSQLLoad:
                 rejects.append(orphan)
         return rejects
 
-    async def _take_out_faulty(self, staging: Staging) -> list[Reject]:
-        """Takes out of the temporary table what a custom table's own types and constraints refuse."""
+    async def _take_out_faulty(self, staging: Staging, *, are_together: bool) -> list[Reject]:
+        """Takes out of the temporary table what a custom table's own types and constraints refuse.
+
+        Each record is tried by itself, or with all before it that were good.
+        """
         table = staging.table
+
+        async def try_on_top(some: Sequence[Placed]) -> None:
+            await self._connection.execute(table.clear)
+            try:
+                async with attempt(self._connection):
+                    await staging.stage(*zip(*some, strict=True))
+                    await self._bring_versions(staging)
+            except asyncpg.ForeignKeyViolationError:
+                if len(some) > 1:
+                    raise
+                # What it refers to comes later in the same table, or was refused; then it is found next.
 
         left_behind = 0
 
@@ -290,8 +308,9 @@ class PostgreSQLLoad:
                     pickle.dump([staging.placed(record) for record in records], spool)
             await self._connection.execute(table.clear)
             staging.is_ranked = False
-            for placed in _unpickled(spool):
-                rejects += await staging.sift(placed, try_to_bring)
+            async with attempt(self._connection, is_kept=not are_together):
+                for placed in _unpickled(spool):
+                    rejects += await staging.sift(placed, try_on_top if are_together else try_to_bring)
             refused = {reject.position for reject in rejects}
             for placed in _unpickled(spool):
                 if kept := [each for each in placed if each[0] not in refused]:

@@ -70,6 +70,33 @@ async def test_what_breaks_a_constraint_is_rejected_with_its_position(kind: Kind
     )
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+@pytest.mark.parametrize("is_older", [False, True])
+async def test_of_records_that_exclude_one_another_the_later_ones_are_rejected(
+    kind: Kind, is_older: bool, at_once: int
+) -> None:
+    await load_into(kind, GOOD, listed(5))
+    kind.query('CREATE UNIQUE INDEX own ON "values" (amount) WHERE amount > 4')
+    kind.query("CREATE UNIQUE INDEX other ON nodes (label) WHERE label LIKE 'u%'")
+    document = {
+        "nodes": [node(10, 11, "u1"), node(11, 1, "u2"), node(12, 11, "u1"), node(13, 99), node(14, 12, "u3")],
+        "values": [
+            value(1, "a", 5),
+            value(1, "b", 6),
+            value(1, "c", 5),
+            value(1, "d", 6),
+            value(9, "e", 7),
+            value(1, "f", 7),
+        ],
+    }
+    if kind.dialect == "postgresql":  # it cannot look at one before what it refers to
+        document["nodes"] = [document["nodes"][place] for place in (1, 0, 2, 3, 4)]
+    loaded = await load_into(kind, document, listed(1 if is_older else 9), at_once=at_once)
+    rejected = [("nodes", 2), ("nodes", 3), ("nodes", 4), ("values", 2), ("values", 3), ("values", 4)]
+    assert [place[:2] for place in loaded.places] == rejected
+    assert kind.query('SELECT name FROM "values" WHERE amount > 4 ORDER BY 1') == [("a",), ("b",), ("f",)]
+
+
 MANY = 2_000
 """Records of which half are rejected: more than tests/postgresql.py lets its server have locks for."""
 
