@@ -157,16 +157,6 @@ async def test_a_read_only_folder_is_enough_to_read(kind: Kind, path: Path, purp
         path.parent.chmod(0o755)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this account may write everywhere")
-async def test_a_folder_that_may_not_be_written_is_told(kind: Kind, path: Path) -> None:
-    path.parent.chmod(0o555)
-    try:
-        with pytest.raises(DatabaseInaccessible):
-            await use(kind, "load")
-    finally:
-        path.parent.chmod(0o755)
-
-
 async def test_a_corrupt_page_is_told(kind: Kind, path: Path) -> None:
     await load_into(kind, make_export(2000))
     data = bytearray(path.read_bytes())
