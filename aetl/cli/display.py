@@ -112,9 +112,9 @@ def print_reports(reports: Sequence[LoadReport]) -> None:
     from rich.text import Text
 
     console = _console()
-    table = _table("export", "status", *_COUNTS, "MB", "seconds")
+    table = _table("export", "status", *_COUNTS, "size", "seconds")
     for report in reports:
-        first = (report.blob, _status(report), f"{report.bytes / 1e6:.1f}", f"{report.seconds:.1f}")
+        first = (report.blob, _status(report), _size(report.bytes), f"{report.seconds:.1f}")
         for counts in _counts(report) or [[""] * len(_COUNTS)]:
             blob, status, size, seconds = first
             table.add_row(blob, status, *counts, size, seconds)
@@ -124,7 +124,7 @@ def print_reports(reports: Sequence[LoadReport]) -> None:
         return
     for report in reports:
         _print_line(console, report.blob)
-        _print_line(console, "  ", _status(report), f"  {report.bytes / 1e6:.1f} MB in {report.seconds:.1f} s")
+        _print_line(console, "  ", _status(report), f"  {_size(report.bytes)} in {report.seconds:.1f} s")
         inner = _table(*_COUNTS)
         for counts in _counts(report):
             inner.add_row(*counts)
@@ -147,16 +147,16 @@ def print_faults(report: LoadReport) -> None:
 def print_exports(exports: Sequence[Export]) -> None:
     """A line per export that waits, or two where one would not fit."""
     console = _console()
-    table = _table("export not loaded yet", "created (UTC)", "MB")
+    table = _table("export not loaded yet", "created (UTC)", "size")
     for export in exports:
-        table.add_row(export.name, _moment(export.created), f"{export.size / 1e6:.1f}")
+        table.add_row(export.name, _moment(export.created), _size(export.size))
     if _fits(table, console):
         console.print(table)
         return
     _print_line(console, "not loaded yet:")
     for export in exports:
         _print_line(console, export.name)
-        _print_line(console, f"  created {_moment(export.created)} UTC, {export.size / 1e6:.1f} MB")
+        _print_line(console, f"  created {_moment(export.created)} UTC, {_size(export.size)}")
     _print_line(console)
 
 
@@ -239,7 +239,7 @@ def _table(*columns: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        is_number = column in ("load", "rows", "read", "loaded", "unchanged", "rejected", "MB", "seconds")
+        is_number = column in ("load", "rows", "read", "loaded", "unchanged", "rejected", "size", "seconds")
         table.add_column(column, justify="right" if is_number else "left", no_wrap=True, overflow="crop")
     return table
 
@@ -309,6 +309,12 @@ def _status(report: LoadReport) -> Text:
 
     status = "rejected" if report.is_all_rejected else report.status
     return Text(status, _COLOURS.get(status, ""))
+
+
+def _size(count: int) -> str:
+    from rich.filesize import decimal
+
+    return decimal(count)
 
 
 def _moment(moment: datetime) -> str:
