@@ -106,5 +106,5 @@ def is_sound(database: str | Path = "local.db") -> bool:
 
 
 def files() -> set[str]:
-    """What lies in the working directory."""
-    return {path.name for path in Path().iterdir()}
+    """What lies in the working directory; a note of how a run ended aside, of which test_run_note.py tells."""
+    return {path.name for path in Path().iterdir() if not path.name.startswith("global.log.run-")}

@@ -37,7 +37,7 @@ def test_every_kind_is_told_with_its_number_and_first_place() -> None:
     head, *kinds = done.stdout.splitlines()
     assert head == f"{name}: 80 records read, 15 of them break the contract"
     assert [" ".join(line.split())[:30] for line in kinds] == [
-        "12 x sessions[3]/started_at: '", "2 x events[4]: unknown key 'met", "1 x events[9]: 'kind' is a req"
+        "12 x sessions[3]/started_at: '", "2 x events[4]: unknown key 'me", "1 x events[9]: 'kind' is a req"
     ]  # fmt: skip
     assert files() == {"exports", "global.log"}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.azurite import AzureContainer, Azurite
+from tests.exports import make_export
 from tests.windows import wine
 from tests.windows.job import Installed, Job, content, counts, ledger
 
@@ -52,8 +53,9 @@ def test_the_real_conversations_become_the_same_database_as_on_linux(
 def test_an_export_from_windows_is_loaded_on_linux(
     aetl: Job, folder: Path, tmp_path: Path, azure_container: AzureContainer
 ) -> None:
+    azure_container.upload("backup_0.json", json.dumps(make_export(20)).encode())
     environment = variables(azure_container, "rcwl")
-    assert aetl.aetl("run", "--sessions", "20", cwd=folder, env=environment).code == 0
+    assert aetl.aetl("load", cwd=folder, env=environment).code == 0
     exported = aetl.aetl("export", "--gzip", cwd=folder, env=environment)
     assert exported.code == 0, exported.all
     subprocess.run(
