@@ -251,27 +251,40 @@ async def _replacement(export: Export, container: Container) -> Export:
 @log_this(of=lambda tally, *_: tally.export.name)
 async def load_one(tally: Tally, container: Container, contract: Contract, database: Database) -> LoadReport:
     """Brings one export into the database: rows and ledger entry together, or nothing."""
-    async with aclosing(container.read(tally.export)) as stored:
-        try:
-            async with database.load(tally.export) as load:
-                async with (
-                    aclosing(read(stored, tally)) as chunks,
-                    aclosing(cut(chunks, contract, tally)) as batches,
-                    aclosing(check(batches, contract)) as checked_batches,
-                ):
-                    async for batch in checked_batches:
-                        tally.look_for_unknown_keys(batch)
-                        tally.add(await load.write(batch), batch.rejects)
-                        tally.judge(is_read=False)
-                for outcome in await load.settle():
-                    tally.add(outcome, ())
-                tally.judge(is_read=True)
-                report = replace(tally.report("loaded"), load_id=load.load_id)
-                await load.finish(report)
-        except ContractError:
-            if tally.export.md5 is not None:
-                await _read_on(stored)
+    report: LoadReport | None = None
+    try:
+        async with aclosing(container.read(tally.export)) as stored:
+            report = await _bring_in(stored, tally, contract, database)
+    except Exception:
+        if report is None:
             raise
+        _LOG.info("%s is in, and was not closed cleanly", tally.export.name, exc_info=True)
+    return report
+
+
+async def _bring_in(
+    stored: AsyncGenerator[bytes, None], tally: Tally, contract: Contract, database: Database
+) -> LoadReport:
+    try:
+        async with database.load(tally.export) as load:
+            async with (
+                aclosing(read(stored, tally)) as chunks,
+                aclosing(cut(chunks, contract, tally)) as batches,
+                aclosing(check(batches, contract)) as checked_batches,
+            ):
+                async for batch in checked_batches:
+                    tally.look_for_unknown_keys(batch)
+                    tally.add(await load.write(batch), batch.rejects)
+                    tally.judge(is_read=False)
+            for outcome in await load.settle():
+                tally.add(outcome, ())
+            tally.judge(is_read=True)
+            report = replace(tally.report("loaded"), load_id=load.load_id)
+            await load.finish(report)
+    except ContractError:
+        if tally.export.md5 is not None:
+            await _read_on(stored)
+        raise
     return report
 
 

@@ -321,7 +321,8 @@ class SQLite:
     async def _turn_to_wal(self) -> None:
         if self._is_new:
             return
-        if await pragma(self._db, "journal_mode") != "wal":
-            # A reader of the new file may hold this up; then the next run tries again.
-            with suppress(sqlite3.OperationalError):
+        # A reader of the new file may hold this up; then the next run tries again. Whatever goes wrong here, what was
+        # loaded before is in.
+        with suppress(Exception):
+            if await pragma(self._db, "journal_mode") != "wal":
                 await self._db.execute("PRAGMA journal_mode = WAL")

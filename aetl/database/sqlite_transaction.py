@@ -22,9 +22,9 @@ async def transaction(
     connection: aiosqlite.Connection, path: Path, begin: str = "BEGIN IMMEDIATE"
 ) -> AsyncIterator[None]:
     """Commits at its end, and rolls back where it is left by an error or a cancelled task."""
-    with sqlite_errors(path):
-        await _patiently(connection, begin)
     try:
+        with sqlite_errors(path):
+            await _patiently(connection, begin)
         yield
         with sqlite_errors(path):
             await _patiently(connection, "COMMIT")

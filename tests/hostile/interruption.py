@@ -14,8 +14,11 @@ class Broken(Exception):
 
 
 @types.coroutine
-def interrupted(coroutine: Coroutine[Any, Any, Any], after: int, how: str) -> Generator[Any, Any, Any]:
-    """The coroutine, whose await number `after` ends in a cancellation or, done what it awaits, in an exception."""
+def interrupted(coroutine: Coroutine[Any, Any, Any], after: int, how: str) -> Generator[Any, Any, bool]:
+    """The coroutine, whose await number `after` ends in a cancellation or, done what it awaits, in an exception.
+
+    Gives whether it had so many: what breaks within one export is that export's failure, and the coroutine goes on.
+    """
     steps = 0
     try:
         awaited = coroutine.send(None)
@@ -33,20 +36,19 @@ def interrupted(coroutine: Coroutine[Any, Any, Any], after: int, how: str) -> Ge
             if steps == after and how == "an exception":
                 error = Broken()
             awaited = coroutine.send(None) if error is None else coroutine.throw(error)
-    except StopIteration as ended:
-        return ended.value
+    except StopIteration:
+        return steps >= after
 
 
 def run_interrupted(coroutine: Coroutine[Any, Any, Any], after: int, how: str) -> bool:
     """Whether it was interrupted before its end."""
 
-    async def run() -> None:
-        await interrupted(coroutine, after, how)
+    async def run() -> bool:
+        return await interrupted(coroutine, after, how)
 
     try:
-        asyncio.run(run())
+        return asyncio.run(run())
     except (Broken, asyncio.CancelledError):
         return True
     finally:
         gc.collect()  # of a cursor that an error's traceback still knows, which would hold its lock in this process
-    return False
