@@ -116,7 +116,7 @@ def test_told_to_end_an_export_leaves_nothing(
     shutil.copy(night.database, "local.db")
     before, log = place.names(), Path("global.log")
     with start("export") as process:
-        wait_until(lambda: log.exists() and "pipeline.document: started" in log.read_text("utf-8"))
+        wait_until(lambda: log.exists() and "document: started" in log.read_text("utf-8"))
         stdout, stderr, seconds = tell_to_end(process, number)
     assert seconds < SECONDS_TO_END
     assert process.returncode == exit_code
