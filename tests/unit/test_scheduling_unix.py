@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from datetime import time, timedelta
 from pathlib import Path, PurePosixPath
 
@@ -66,6 +67,7 @@ def test_a_watchdog_looks_once_a_day_after_the_load_should_be_in(
     assert (found.when, found.working_dir) == (looks_at, make_job().working_dir)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="cron and systemd are not there, and files have no such rights")
 def test_a_file_of_variables_is_this_accounts_alone_and_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "aetl.env"
     assert write_environment(path, {"A": "1"})
