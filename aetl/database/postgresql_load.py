@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
-from typing import IO, Any
+from typing import Any
 
 import asyncpg
 
@@ -20,6 +18,7 @@ from aetl.database.postgresql_staging import OF_THE_ROW, ROWS_AT_ONCE, Placed, S
 from aetl.database.postgresql_statements import Statements, TableStatements
 from aetl.database.postgresql_triggers import Guard, look_for_lost
 from aetl.database.rejects import reject_orphan
+from aetl.database.spool import Spool
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
 
 _BATCHES_AT_ONCE = 8
@@ -207,16 +206,16 @@ class PostgreSQLLoad:
         """The first version of each record, then the second of each that has one: the database sees what differs."""
         if self._is_older:
             await self._connection.execute(await staging.by_key("known"))
-        with tempfile.TemporaryFile(prefix="aetl-") as spool:
+        with Spool() as spool:
             async with attempt(self._connection, is_kept=False):
                 cursor = await self._connection.cursor(staging.filled_in("versions"))
                 while records := await cursor.fetch(ROWS_AT_ONCE):
                     for version, some in groupby(records, key=itemgetter("_aetl_version")):
-                        pickle.dump((version, [staging.as_staged(record) for record in some]), spool)
+                        spool.add((version, [staging.as_staged(record) for record in some]))
             await self._connection.execute(staging.filled_in("first"))
             changed = await self._changed_by(staging.table.upsert)
             await self._look_for_lost(staging)
-            for _, pieces in groupby(_unpickled(spool), key=itemgetter(0)):
+            for _, pieces in groupby(spool, key=itemgetter(0)):
                 await self._connection.execute(staging.table.clear)
                 for _, placed in pieces:
                     await staging.stage(*zip(*placed, strict=True))
@@ -301,18 +300,18 @@ class PostgreSQLLoad:
                         await self._bring_versions(staging)
 
         rejects: list[Reject] = []
-        with tempfile.TemporaryFile(prefix="aetl-") as spool:
+        with Spool() as spool:
             async with attempt(self._connection, is_kept=False):
                 cursor = await self._connection.cursor(table.staged)
                 while records := await cursor.fetch(ROWS_AT_ONCE):
-                    pickle.dump([staging.placed(record) for record in records], spool)
+                    spool.add([staging.placed(record) for record in records])
             await self._connection.execute(table.clear)
             staging.is_ranked = False
             async with attempt(self._connection, is_kept=not are_together):
-                for placed in _unpickled(spool):
+                for placed in spool:
                     rejects += await staging.sift(placed, try_on_top if are_together else try_to_bring)
             refused = {reject.position for reject in rejects}
-            for placed in _unpickled(spool):
+            for placed in spool:
                 if kept := [each for each in placed if each[0] not in refused]:
                     await staging.stage(*zip(*kept, strict=True))
         return rejects
@@ -323,12 +322,3 @@ def _without_nul(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value.replace("\0", r"\u0000") if isinstance(value, str) else value for name, value in parameters.items()
     }
-
-
-def _unpickled(spool: IO[bytes]) -> Iterator[Any]:
-    spool.seek(0)
-    while True:
-        try:
-            yield pickle.load(spool)  # only what this process itself wrote into a file without a name
-        except EOFError:
-            return

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import operator
-import pickle
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import aiosqlite
 
 from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
+from aetl.database.spool import Spool
 from aetl.database.sqlite_file import pragma_of
 from aetl.database.sqlite_references import Reference
 from aetl.database.sqlite_statements import Statements
@@ -209,40 +208,32 @@ class Waiting:
     """Rows of each table that wait until all others are in, in the order in which they came, in temporary files."""
 
     def __init__(self) -> None:
-        self._files: dict[str, IO[bytes]] = {}
+        self._spools: dict[str, Spool] = {}
 
     def __contains__(self, name: str) -> bool:
-        return name in self._files
+        return name in self._spools
 
     def __bool__(self) -> bool:
-        return bool(self._files)
+        return bool(self._spools)
 
     def add(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> None:
         """Keeps some more rows."""
-        if name not in self._files:
-            self._files[name] = tempfile.TemporaryFile(prefix="aetl-")  # noqa: SIM115 - closed by close()
-        self._files[name].seek(0, 2)
-        pickle.dump((rows, positions), self._files[name], pickle.HIGHEST_PROTOCOL)
+        if name not in self._spools:
+            self._spools[name] = Spool()
+        self._spools[name].add((rows, positions))
 
     def of(self, name: str) -> Iterator[Placed]:
         """The rows that wait, as often as one likes."""
-        if (file := self._files.get(name)) is None:
-            return
-        file.seek(0)
-        while True:
-            try:
-                yield pickle.load(file)  # only what this process itself wrote into a file without a name
-            except EOFError:
-                return
+        yield from self._spools.get(name, ())
 
     def forget(self, name: str) -> None:
         """Gives a table's file back."""
-        if name in self._files:
-            self._files.pop(name).close()
+        if name in self._spools:
+            self._spools.pop(name).close()
 
     def close(self) -> None:
         """Gives all files back."""
-        for name in list(self._files):
+        for name in list(self._spools):
             self.forget(name)
 
 
