@@ -210,7 +210,9 @@ async def test_an_older_record_is_known_by_a_key_of_any_type_of_text(kind: Kind,
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-async def test_postgresql_hashes_numbers_as_sqlite_does(kind: Kind, postgresql: PostgreSQLServer, tmp_path: Path) -> None:
+async def test_postgresql_hashes_numbers_as_sqlite_does(
+    kind: Kind, postgresql: PostgreSQLServer, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     with postgresql.new_database() as name:
         sql = write_sql(tmp_path / "other", "postgresql")
