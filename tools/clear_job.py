@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 SIMULATION = int.from_bytes(b"aets")
-"""The application id in the header of the simulation's database, as aetl/database/sqlite.py writes it."""
+"""The application id in the header of the simulation's database, as aetl/database/sqlite/database.py writes it."""
 MAGIC = b"SQLite format 3\0"
 # What a killed program left beside a database belongs to it: there may be a commit in it.
 BESIDE = ("", "-wal", "-shm", "-journal")

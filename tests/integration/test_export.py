@@ -15,7 +15,7 @@ import yaml
 from aetl.config import Settings
 from aetl.contract import Contract
 from aetl.database import open_database
-from aetl.database.sqlite import SQLite
+from aetl.database.sqlite.database import SQLite
 from aetl.errors import ConfigurationError, DatabaseNotFound
 from aetl.models import TableCounts
 from aetl.pipeline import export, load

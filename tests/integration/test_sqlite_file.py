@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from aetl.database import Purpose, sqlite_transaction
+from aetl.database import Purpose
+from aetl.database.sqlite import transaction as sqlite_transaction
 from aetl.errors import (
     ConfigurationError,
     DatabaseDamaged,

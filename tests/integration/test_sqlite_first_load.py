@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from aetl.contract import Contract
-from aetl.database.sqlite_schema import try_out
-from aetl.database.sqlite_statements import MORE, Statements, creating, read_table
+from aetl.database.sqlite.schema import try_out
+from aetl.database.sqlite.statements import MORE, Statements, creating, read_table
 from aetl.database.statements import read_statements
 from aetl.models import TableCounts
 from tests.exports import Document, event, in_order, listed, make_export, parent, session

@@ -11,7 +11,7 @@ from typing import Any
 import aiosqlite
 import pytest
 
-from aetl.database.sqlite_following import Following
+from aetl.database.sqlite.following import Following
 from aetl.models import Row
 
 REPEATED = """

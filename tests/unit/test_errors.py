@@ -16,7 +16,7 @@ from azure.core import exceptions as azure
 from aetl import errors
 from aetl.config import Settings
 from aetl.container.azure_errors import azure_errors
-from aetl.database.sqlite_errors import as_aetl_error, sqlite_errors
+from aetl.database.sqlite.errors import as_aetl_error, sqlite_errors
 
 SIGNATURE = "c2lnbmF0dXJlLW9mLWEtc2Fz"
 SETTINGS = Settings(container="https://account.blob.core.windows.net/exports", sas=f"sp=rl&sig={SIGNATURE}")

@@ -13,7 +13,7 @@ if sys.platform == "win32":
 
 import asyncpg
 
-from aetl.database.postgresql_errors import as_aetl_error, postgresql_errors
+from aetl.database.postgresql.errors import as_aetl_error, postgresql_errors
 from aetl.errors import (
     AetlError,
     ConfigurationError,

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from aetl.contract import Contract
-from aetl.database import sqlite_statements, statements
+from aetl.database import statements
+from aetl.database.sqlite import statements as sqlite_statements
 from aetl.database.statements import in_key_order
 from aetl.errors import ConfigurationError
 

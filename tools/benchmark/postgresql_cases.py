@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aetl.contract import Contract
-from aetl.database.postgresql_statements import read_table
+from aetl.database.postgresql.statements import read_table
 from aetl.database.statements import read_statements
 from tests.postgresql import PostgreSQLServer, running
 from tools.benchmark.cases import NIGHT, Case

@@ -9,11 +9,11 @@ from pathlib import Path
 import aiosqlite
 
 from aetl.database.places import Places
-from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.sqlite_file import set_cache
-from aetl.database.sqlite_load import SQLiteLoad
-from aetl.database.sqlite_schema import Keyed, adopt, try_out
-from aetl.database.sqlite_statements import Statements
+from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.file import set_cache
+from aetl.database.sqlite.load import SQLiteLoad
+from aetl.database.sqlite.schema import Keyed, adopt, try_out
+from aetl.database.sqlite.statements import Statements
 from aetl.models import CheckedBatch, LoadReport, Outcome, TableCounts
 
 _SMALL_CACHE = 8 * 2**10

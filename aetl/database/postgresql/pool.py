@@ -11,9 +11,9 @@ from contextlib import suppress
 
 import asyncpg
 
-from aetl.database.postgresql_errors import ERRORS, POOL, SHARED
-from aetl.database.postgresql_session import Connection, connect, fetch
-from aetl.database.postgresql_statements import Statements
+from aetl.database.postgresql.errors import ERRORS, POOL, SHARED
+from aetl.database.postgresql.session import Connection, connect, fetch
+from aetl.database.postgresql.statements import Statements
 from aetl.errors import DatabaseError, DatabaseInaccessible
 
 _SECONDS = 3.0

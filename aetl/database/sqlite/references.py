@@ -10,8 +10,8 @@ from typing import Any
 
 import aiosqlite
 
-from aetl.database.sqlite_file import pragma_of
-from aetl.database.sqlite_statements import Statements
+from aetl.database.sqlite.file import pragma_of
+from aetl.database.sqlite.statements import Statements
 from aetl.models import Row
 
 

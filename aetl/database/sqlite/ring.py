@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from aetl.database.closure import Closure
-from aetl.database.sqlite_file import pragma_of
-from aetl.database.sqlite_references import Reference
-from aetl.database.sqlite_rows import Rows, Waiting, Written
+from aetl.database.sqlite.file import pragma_of
+from aetl.database.sqlite.references import Reference
+from aetl.database.sqlite.rows import Rows, Waiting, Written
 from aetl.database.statements import filled_in, quoted
 from aetl.models import Reject, Row
 

@@ -14,11 +14,11 @@ import asyncpg
 
 from aetl.database import Purpose
 from aetl.database.ledger import named_in_ledger, report
-from aetl.database.postgresql_check import examine
-from aetl.database.postgresql_errors import ERRORS, postgresql_errors
-from aetl.database.postgresql_load import PostgreSQLLoad
-from aetl.database.postgresql_pool import is_pooled, refuse_shared_session
-from aetl.database.postgresql_schema import (
+from aetl.database.postgresql.check import examine
+from aetl.database.postgresql.errors import ERRORS, postgresql_errors
+from aetl.database.postgresql.load import PostgreSQLLoad
+from aetl.database.postgresql.pool import is_pooled, refuse_shared_session
+from aetl.database.postgresql.schema import (
     SIMULATION,
     check_encoding,
     find_schema,
@@ -26,9 +26,9 @@ from aetl.database.postgresql_schema import (
     make_simulation,
     tables_there,
 )
-from aetl.database.postgresql_session import Connection, close, connect, fetch, name_of, set_up
-from aetl.database.postgresql_statements import Statements, read_table
-from aetl.database.postgresql_triggers import guards, refuse_on_ledger
+from aetl.database.postgresql.session import Connection, close, connect, fetch, name_of, set_up
+from aetl.database.postgresql.statements import Statements, read_table
+from aetl.database.postgresql.triggers import guards, refuse_on_ledger
 from aetl.database.statements import check_columns, in_key_order, in_schema, read_statements
 from aetl.errors import DatabaseNotFound, LoadRunning
 from aetl.models import Export, Finding, LoadReport, Reject, Row

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import aiosqlite
 
-from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.sqlite_file import pragma
+from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.file import pragma
 
 PATIENCE = 10.0
 """Seconds to wait for another program's write lock."""

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from aetl.database.postgresql_session import Connection, fetch
-from aetl.database.postgresql_staging import Staging
-from aetl.database.postgresql_statements import Statements
+from aetl.database.postgresql.session import Connection, fetch
+from aetl.database.postgresql.staging import Staging
+from aetl.database.postgresql.statements import Statements
 from aetl.database.statements import LEDGER
 from aetl.errors import DatabaseNotOurs, DatabaseRefused
 

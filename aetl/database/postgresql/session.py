@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from aetl.database.postgresql_errors import ERRORS, URL, postgresql_errors
+from aetl.database.postgresql.errors import ERRORS, URL, postgresql_errors
 from aetl.database.statements import PARAMETER
 from aetl.errors import ConfigurationError
 

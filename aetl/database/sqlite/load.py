@@ -11,12 +11,12 @@ from pathlib import Path
 import aiosqlite
 
 from aetl.database.ledger import finished, rejected
-from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.sqlite_following import Following
-from aetl.database.sqlite_references import find_references, in_groups
-from aetl.database.sqlite_ring import bring_ring
-from aetl.database.sqlite_rows import NOT_BOUND, Rows, Waiting, Written, fault_of
-from aetl.database.sqlite_statements import Bare, Statements
+from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.following import Following
+from aetl.database.sqlite.references import find_references, in_groups
+from aetl.database.sqlite.ring import bring_ring
+from aetl.database.sqlite.rows import NOT_BOUND, Rows, Waiting, Written, fault_of
+from aetl.database.sqlite.statements import Bare, Statements
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
 
 _MOST_MISSES = 3

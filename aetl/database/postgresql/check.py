@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from aetl.database.postgresql_errors import ERRORS, as_aetl_error
-from aetl.database.postgresql_schema import tables_there
-from aetl.database.postgresql_session import Connection, fetch
-from aetl.database.postgresql_statements import Statements
-from aetl.database.postgresql_triggers import guards
+from aetl.database.postgresql.errors import ERRORS, as_aetl_error
+from aetl.database.postgresql.schema import tables_there
+from aetl.database.postgresql.session import Connection, fetch
+from aetl.database.postgresql.statements import Statements
+from aetl.database.postgresql.triggers import guards
 from aetl.database.statements import LEDGER
 from aetl.errors import DatabaseInaccessible
 from aetl.models import Finding

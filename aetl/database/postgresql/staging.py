@@ -12,8 +12,8 @@ import asyncpg
 
 from aetl.database.closure import Closure
 from aetl.database.places import Places
-from aetl.database.postgresql_session import Connection, attempt, fetch
-from aetl.database.postgresql_statements import Statements
+from aetl.database.postgresql.session import Connection, attempt, fetch
+from aetl.database.postgresql.statements import Statements
 from aetl.database.rejects import NO_UNICODE, reject_row
 from aetl.database.statements import filled_in, quoted
 from aetl.models import Reject, Row

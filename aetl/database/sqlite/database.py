@@ -18,10 +18,10 @@ from filelock import FileLock, Timeout
 from aetl.addresses import path_of
 from aetl.database import Purpose
 from aetl.database.ledger import named_in_ledger, report
-from aetl.database.sqlite_check import examine
-from aetl.database.sqlite_dump import fetch_encoded, fetch_rows
-from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.sqlite_file import (
+from aetl.database.sqlite.check import examine
+from aetl.database.sqlite.dump import fetch_encoded, fetch_rows
+from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.file import (
     LEDGER_VERSION,
     OURS,
     SIMULATION,
@@ -38,10 +38,10 @@ from aetl.database.sqlite_file import (
     set_cache,
     version_of,
 )
-from aetl.database.sqlite_first_load import FirstLoad
-from aetl.database.sqlite_load import SQLiteLoad
-from aetl.database.sqlite_statements import MORE, Statements, TableStatements, creating, read_table
-from aetl.database.sqlite_transaction import transaction
+from aetl.database.sqlite.first_load import FirstLoad
+from aetl.database.sqlite.load import SQLiteLoad
+from aetl.database.sqlite.statements import MORE, Statements, TableStatements, creating, read_table
+from aetl.database.sqlite.transaction import transaction
 from aetl.database.statements import read_statements
 from aetl.errors import (
     ConfigurationError,

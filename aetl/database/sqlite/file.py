@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import aiosqlite
 
-from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.sqlite_statements import Statements, creating
+from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.statements import Statements, creating
 from aetl.database.statements import quoted
 from aetl.errors import DatabaseDamaged, DatabaseInaccessible, DatabaseLocked, DatabaseNotOurs
 

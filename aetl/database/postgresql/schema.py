@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import asyncpg
 
-from aetl.database.postgresql_session import Connection, fetch
-from aetl.database.postgresql_statements import Statements
+from aetl.database.postgresql.session import Connection, fetch
+from aetl.database.postgresql.statements import Statements
 from aetl.database.statements import LEDGER
 from aetl.errors import ConfigurationError, DatabaseInaccessible, DatabaseNotOurs
 

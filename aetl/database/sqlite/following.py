@@ -10,7 +10,7 @@ from typing import Any
 import aiosqlite
 import msgspec
 
-from aetl.database.sqlite_dump import ROWS_AT_FIRST, records_for
+from aetl.database.sqlite.dump import ROWS_AT_FIRST, records_for
 from aetl.models import Row
 
 _AHEAD = 2**20

@@ -12,9 +12,9 @@ import aiosqlite
 
 from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
 from aetl.database.spool import Spool
-from aetl.database.sqlite_file import pragma_of
-from aetl.database.sqlite_references import Reference
-from aetl.database.sqlite_statements import Statements
+from aetl.database.sqlite.file import pragma_of
+from aetl.database.sqlite.references import Reference
+from aetl.database.sqlite.statements import Statements
 from aetl.database.statements import filled_in, quoted
 from aetl.errors import DatabaseRefused
 from aetl.models import Reject, Row

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import aiosqlite
 
-from aetl.database.sqlite_errors import sqlite_errors
-from aetl.database.sqlite_statements import Statements, TableStatements
+from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.statements import Statements, TableStatements
 from aetl.database.statements import check_columns
 from aetl.models import Row
 

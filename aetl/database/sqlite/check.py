@@ -11,9 +11,9 @@ from pathlib import Path
 
 import aiosqlite
 
-from aetl.database.sqlite_errors import as_aetl_error
-from aetl.database.sqlite_file import in_memory, tables_of
-from aetl.database.sqlite_statements import Statements, creating
+from aetl.database.sqlite.errors import as_aetl_error
+from aetl.database.sqlite.file import in_memory, tables_of
+from aetl.database.sqlite.statements import Statements, creating
 from aetl.models import Finding
 
 _PLACE = re.compile(r"\?\d+")

@@ -16,8 +16,8 @@ from typing import Any
 
 import aiosqlite
 
-from aetl.database.sqlite_file import in_memory, pragma_of
-from aetl.database.sqlite_statements import Bare, Statements, creating
+from aetl.database.sqlite.file import in_memory, pragma_of
+from aetl.database.sqlite.statements import Bare, Statements, creating
 
 _LOG = logging.getLogger(__name__)
 

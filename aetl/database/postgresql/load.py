@@ -12,11 +12,11 @@ from typing import Any
 import asyncpg
 
 from aetl.database.ledger import finished, rejected
-from aetl.database.postgresql_errors import ERRORS, postgresql_errors
-from aetl.database.postgresql_session import Connection, attempt, execute_many, fetch
-from aetl.database.postgresql_staging import OF_THE_ROW, ROWS_AT_ONCE, Placed, Staging
-from aetl.database.postgresql_statements import Statements, TableStatements
-from aetl.database.postgresql_triggers import Guard, look_for_lost
+from aetl.database.postgresql.errors import ERRORS, postgresql_errors
+from aetl.database.postgresql.session import Connection, attempt, execute_many, fetch
+from aetl.database.postgresql.staging import OF_THE_ROW, ROWS_AT_ONCE, Placed, Staging
+from aetl.database.postgresql.statements import Statements, TableStatements
+from aetl.database.postgresql.triggers import Guard, look_for_lost
 from aetl.database.rejects import reject_orphan
 from aetl.database.spool import Spool
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
