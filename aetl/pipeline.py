@@ -142,13 +142,13 @@ async def export_from(database: Database, container: Container, contract: Contra
 async def digest(settings: Settings) -> DatabaseDigest:
     """What all tables hold, as hashes that are equal for equal records, whichever database they are in."""
     contract = Contract.read(settings.schema)
-    hashes = {name: TableHash(table.columns) for name, table in contract.tables.items()}
+    hashes = {name: TableHash(table.names) for name, table in contract.tables.items()}
     async with (
         open_database(settings.database, "read", contract.columns, settings.sql) as database,
         aclosing(database.dump(by_key=True)) as dumped,
     ):
         async for name, rows in dumped:
-            hashes[name].add(contract.tables[name].restore(rows))
+            hashes[name].add(contract.values(name, rows))
     return digest_of_all({name: each.digest() for name, each in hashes.items()})
 
 
@@ -314,7 +314,7 @@ async def read(stored: AsyncIterator[bytes], tally: Tally) -> AsyncGenerator[byt
 @log_this
 async def cut(chunks: AsyncIterator[bytes], contract: Contract, tally: Tally) -> AsyncGenerator[Batch, None]:
     """The batches that lie in the bytes of an export."""
-    records = Records(contract.tables, required=contract.required)
+    records = Records(contract.arrays, required=contract.required)
     async for chunk in chunks:
         for batch in records.feed(chunk):
             yield batch

@@ -119,8 +119,8 @@ async def content(kind: Kind) -> dict[str, list[Any]]:
 
 async def digest_of(kind: Kind) -> str:
     """The digest of all tables together."""
-    hashes = {name: TableHash(table.columns) for name, table in kind.contract.tables.items()}
+    hashes = {name: TableHash(table.names) for name, table in kind.contract.tables.items()}
     async with kind.opened("read") as database:
         async for name, rows in database.dump(by_key=True):
-            hashes[name].add(kind.contract.tables[name].restore(rows))
+            hashes[name].add(kind.contract.values(name, rows))
     return digest_of_all({name: each.digest() for name, each in hashes.items()}).sha256

@@ -6,6 +6,7 @@ from it: every property of the document is a table's array, every property of it
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -22,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import msgspec
 
-from aetl.dialect import unsupported
+from aetl.contract.deriving import tables_of
+from aetl.contract.keywords import unsupported
 from aetl.errors import ConfigurationError
 from aetl.models import UNKNOWN_KEY, Batch, CheckedBatch, Reject, Row
 
@@ -66,8 +68,8 @@ def is_date_time(value: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table of the contract: its columns in order, and the schema of its records."""
+class _Records:
+    """The records of one table: its columns in order, and their schema."""
 
     name: str
     columns: tuple[str, ...]
@@ -223,7 +225,8 @@ def _by_value(value: Any) -> Any:
 class Contract:
     """What an export must look like, read from a schema file.
 
-    `tables` are in the schema's order, `required` those whose array may not be missing.
+    `tables` are in the schema's order. `arrays` are the properties of an export that hold their records, each with the
+    name of its table, and `required` those of them that may not be missing.
     """
 
     def __init__(self, schema: Mapping[str, Any], source: str | None) -> None:
@@ -233,9 +236,12 @@ class Contract:
         """
         if source is not None:
             _check_schema(schema, source)
-        self.tables = {
-            name: Table(name, tuple(table["items"]["properties"]), table["items"])
-            for name, table in schema["properties"].items()
+        self._schema = schema
+        self.tables = tables_of(schema)
+        self.arrays = {table.array: table.name for table in self.tables.values()}
+        self._records = {
+            table.name: _Records(table.name, table.names, schema["properties"][table.array]["items"])
+            for table in self.tables.values()
         }
         self.required = frozenset(schema.get("required", ()))
 
@@ -263,11 +269,16 @@ class Contract:
     @property
     def columns(self) -> dict[str, tuple[str, ...]]:
         """Every table's columns in order."""
-        return {name: table.columns for name, table in self.tables.items()}
+        return {name: table.names for name, table in self.tables.items()}
+
+    @cached_property
+    def hash(self) -> str:
+        """A SHA-256 of the schema as hexadecimal digits: equal whatever the order of its keys and its blanks."""
+        return hashlib.sha256(msgspec.json.encode(self._schema, order="sorted")).hexdigest()
 
     def check(self, batch: Batch) -> CheckedBatch:
         """Judges one batch: all at once, and record by record only where that fails."""
-        table = self.tables[batch.table]
+        table = self._records[batch.table]
         records = batch.records
         try:
             if batch.is_unicode and (table.glance.is_valid(records) or table.judge.is_valid(records)):
@@ -291,14 +302,18 @@ class Contract:
 
     def encode(self, table: str, rows: Sequence[Row]) -> bytes:
         """The records that `rows` were made from, as JSON objects with commas between them: the reverse of `check`."""
-        return _encode(list(starmap(self.tables[table].record, self.tables[table].restore(rows))))[1:-1]
+        return _encode(list(starmap(self._records[table].record, self.values(table, rows))))[1:-1]
+
+    def values(self, table: str, rows: Sequence[Row]) -> Sequence[Row]:
+        """Rows as a database gives them with the values of an export, as they are hashed."""
+        return self._records[table].restore(rows)
 
 
 def _positions(batch: Batch) -> range:
     return range(batch.first, batch.first + len(batch.records))
 
 
-def _fault(table: Table, record: object) -> tuple[str, str, str] | None:
+def _fault(table: _Records, record: object) -> tuple[str, str, str] | None:
     """JSON pointer, reason and kind of the first thing wrong with a record, or None."""
     from jsonschema.exceptions import best_match
 
@@ -329,7 +344,7 @@ def _fault(table: Table, record: object) -> tuple[str, str, str] | None:
     return None
 
 
-def _beyond(table: Table, record: Mapping[str, Any]) -> tuple[str, str, str] | None:
+def _beyond(table: _Records, record: Mapping[str, Any]) -> tuple[str, str, str] | None:
     for place in table.numbers:
         try:
             _by_value(record.get(table.columns[place]))

@@ -54,7 +54,7 @@ def unsupported(schema: Mapping[str, Any]) -> Iterator[tuple[_Path, str]]:
 
 def _others(schema: Mapping[str, Any], known: frozenset[str], path: _Path) -> Iterator[tuple[_Path, str]]:
     for keyword in schema:
-        if keyword not in known:
+        if keyword not in known and not keyword.startswith("x-"):
             yield (*path, keyword), _REASONS.get(keyword, f"{keyword!r} is not supported here")
 
 
