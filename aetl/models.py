@@ -155,7 +155,8 @@ class LoadReport:
     `bytes` are those read from the container, `seconds` the load's whole time. `pending` only occurs in a dry run.
     `skipped` are the export's keys that are no tables of the contract, `unknown_keys` a table's keys that are none of
     its columns: what they held is not in the database. `faults` say what is wrong with the rejects; the ledger keeps
-    these themselves instead.
+    these themselves instead. `contract` is the hash of the contract by which it came in, `changes` what the load
+    changed of the tables to fit it.
     """
 
     blob: str
@@ -171,6 +172,8 @@ class LoadReport:
     skipped: Sequence[str] = ()
     unknown_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     faults: Sequence[Fault] = ()
+    contract: str | None = None
+    changes: Sequence[str] = ()
 
     @property
     def rejected(self) -> int:

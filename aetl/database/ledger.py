@@ -1,15 +1,118 @@
-"""What the ledger holds, the same on every database. Times are ISO 8601 texts in UTC of one length."""
+"""The ledger, the same on every database: which exports are in, when, by which contract, how many rows, or why not.
+
+Times are ISO 8601 texts in UTC of one length.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from aetl.logs import escape
 from aetl.models import Export, LoadReport, Reject, TableCounts
+from aetl.sql import Statements
+
+_AT_ONCE = 100
+
+
+class Session(Protocol):
+    """What the ledger needs of a connection; every error is one of errors.DatabaseError."""
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
+        """The rows of a statement that takes its parameters by name (`:name`)."""
+
+    async def fetch_many(self, statement: str, parameters: Sequence[Mapping[str, Any]]) -> None:
+        """Executes a statement once for each of the parameters."""
+
+
+class Ledger:
+    """The ledger of a database that has one, maybe as an older version of aetl made it."""
+
+    def __init__(self, session: Session, statements: Statements) -> None:
+        self._session = session
+        self._sql = statements
+
+    async def create(self) -> None:
+        """Makes it, inside a transaction."""
+        for statement in self._sql.ledger_create:
+            await self._session.fetch(statement)
+        await self.migrate(1)
+
+    async def migrate(self, version: int) -> None:
+        """Makes one of today's version out of it, inside a transaction."""
+        for each in range(version + 1, self._sql.version + 1):
+            for statement in self._sql.migrations[each]:
+                await self._session.fetch(statement)
+
+    async def pending(self, exports: Sequence[Export]) -> list[Export]:
+        """Those of some exports that are not loaded yet, by name and ETag."""
+        names = json.dumps([[export.name, export.etag] for export in exports])
+        return [
+            exports[place] for (place,) in await self._session.fetch(self._sql.ledger["pending"], {"exports": names})
+        ]
+
+    async def history(self, most: int) -> list[LoadReport]:
+        """The last loads, newest first."""
+        return [report(row) for row in await self._session.fetch(self._sql.ledger["history"], {"most": most})]
+
+    async def failures(self, most: int) -> list[LoadReport]:
+        """The exports whose last load failed, newest first."""
+        return [report(row) for row in await self._session.fetch(self._sql.ledger["failures"], {"most": most})]
+
+    async def last_success(self) -> datetime | None:
+        """When the last load was finished, in UTC, of which not every record was rejected."""
+        before = 2**63 - 1
+        while rows := await self._session.fetch(self._sql.ledger["successes"], {"before": before, "most": _AT_ONCE}):
+            for load in map(report, rows):
+                if not load.is_all_rejected:
+                    return load.finished_at
+                before = load.load_id or 0
+        return None
+
+    async def begin(self, export: Export, contract: str) -> tuple[int, bool]:
+        """Notes that a load begins: its id, and whether a newer export is loaded already."""
+        named = named_in_ledger(export)
+        ((is_older,),) = await self._session.fetch(self._sql.ledger["is_older"], _only(named, "created", "blob"))
+        await self._session.fetch(self._sql.ledger["forget_failures"], _only(named, "blob", "etag"))
+        ((load_id,),) = await self._session.fetch(self._sql.ledger["begin"], {**named, "contract": contract})
+        return load_id, bool(is_older)
+
+    async def finish(self, load_id: int, report: LoadReport) -> None:
+        """Notes how a load ended."""
+        await self._session.fetch(self._sql.ledger["finish"], finished(load_id, report))
+
+    async def keep_rejects(self, load_id: int, rejects: Sequence[Reject]) -> None:
+        """Keeps rejects beside it."""
+        if rejects:
+            rows = [rejected(load_id, reject) for reject in rejects]
+            await self._session.fetch_many(self._sql.ledger["reject"], rows)
+
+    async def truncate(self) -> None:
+        """Forgets everything, for the simulation."""
+        await self._session.fetch(self._sql.ledger["truncate"])
+
+
+class NoLedger:
+    """What a ledger says of a database that holds nothing yet."""
+
+    async def pending(self, exports: Sequence[Export]) -> list[Export]:
+        return list(exports)
+
+    async def history(self, most: int) -> list[LoadReport]:
+        return []
+
+    async def failures(self, most: int) -> list[LoadReport]:
+        return []
+
+    async def last_success(self) -> datetime | None:
+        return None
+
+
+def _only(named: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: named[name] for name in names}
 
 
 def named_in_ledger(export: Export) -> dict[str, str]:
@@ -32,6 +135,7 @@ def finished(load_id: int, report: LoadReport) -> dict[str, Any]:
         "bytes": report.bytes,
         "tables": json.dumps(_tables(report)),
         "error": None if report.error is None else _storable(report.error),
+        "changes": json.dumps([_storable(each) for each in report.changes]) if report.changes else None,
     }
 
 
@@ -58,8 +162,9 @@ def rejected(load_id: int, reject: Reject) -> dict[str, Any]:
 
 
 def report(row: Iterable[Any]) -> LoadReport:
-    """What a row of the statement `history` says."""
-    load_id, blob, etag, status, finished_at, seconds, size, text, error = row
+    """What a row of the ledger says; an older version's has fewer columns at its end."""
+    load_id, blob, etag, _, status, _, finished_at, seconds, size, text, error, *more = row
+    contract, changes = more or (None, None)
     tables = json.loads(text or "{}")
     return LoadReport(
         blob,
@@ -77,6 +182,8 @@ def report(row: Iterable[Any]) -> LoadReport:
         error,
         skipped=tuple(name for name, entry in tables.items() if "skipped" in entry),
         unknown_keys={name: tuple(entry["unknown_keys"]) for name, entry in tables.items() if "unknown_keys" in entry},
+        contract=contract,
+        changes=tuple(json.loads(changes) if changes else ()),
     )
 
 
