@@ -115,7 +115,7 @@ class Statements:
         return self.with_names(table, "add_column", added=[item])
 
     def name_of(self, *parts: str) -> str:
-        """A name for what a contract does not name, such as an index: its parts together, or less of them and a hash."""
+        """A name for what a contract does not name, such as an index: its parts together, or fewer and a hash."""
         name = "_".join(parts)
         longest = self.dialect.more.get("longest_name", 120)
         same = [
