@@ -17,7 +17,7 @@ from aetl.compression import Unpacking
 from aetl.config import Settings
 from aetl.container import PREFIX, SIMULATED, Container, open_container
 from aetl.contract import Contract
-from aetl.database import Database, open_database
+from aetl.database import BeginAgain, Database, open_database
 from aetl.document import compress, document
 from aetl.errors import (
     AetlError,
@@ -76,7 +76,7 @@ async def load(
             keep_apart(selection, settings, progress)
             tell_others(selection, settings, progress)
             return [LoadReport(each.name, each.etag, "pending", bytes=each.size) for each in selection.exports]
-        async with open_database(settings.database, "load", contract.columns, settings.sql) as database:
+        async with open_database(settings.database, "load", contract.tables, settings.sql, contract.hash) as database:
             selection = await select(container, database, latest=latest, blob=blob)
             keep_apart(selection, settings, progress)
             tell_others(selection, settings, progress)
@@ -119,7 +119,7 @@ async def export(settings: Settings, *, gzip: bool = False) -> str:
     contract = Contract.read(settings.schema)
     async with (
         open_container(settings) as container,
-        open_database(settings.database, "read", contract.columns, settings.sql) as database,
+        open_database(settings.database, "read", contract.tables, settings.sql) as database,
     ):
         return await export_from(database, container, contract, gzip=gzip)
 
@@ -144,7 +144,7 @@ async def digest(settings: Settings) -> DatabaseDigest:
     contract = Contract.read(settings.schema)
     hashes = {name: TableHash(table.names) for name, table in contract.tables.items()}
     async with (
-        open_database(settings.database, "read", contract.columns, settings.sql) as database,
+        open_database(settings.database, "read", contract.tables, settings.sql) as database,
         aclosing(database.dump(by_key=True)) as dumped,
     ):
         async for name, rows in dumped:
@@ -161,7 +161,7 @@ async def status(settings: Settings, last: int = 10) -> State:
     """
     contract = Contract.read(settings.schema)
     try:
-        async with open_database(settings.database, "read", contract.columns, settings.sql) as database:
+        async with open_database(settings.database, "read", contract.tables, settings.sql) as database:
             state = State(
                 await database.history(last),
                 await database.last_success(),
@@ -225,7 +225,7 @@ async def _load_newest_version(
     is_damaged = False
     for _ in range(_TRIES - 1):
         try:
-            return await load_one(tally, container, contract, database)
+            return await _load_version(tally, container, contract, database)
         except ExportChanged:
             tally.begin(await _replacement(tally.export, container))
         except ExportDamaged as error:
@@ -236,7 +236,16 @@ async def _load_newest_version(
             tally.begin(tally.export)
         except DatabaseConflict:
             tally.begin(tally.export)
-    return await load_one(tally, container, contract, database)
+    return await _load_version(tally, container, contract, database)
+
+
+async def _load_version(tally: Tally, container: Container, contract: Contract, database: Database) -> LoadReport:
+    try:
+        return await load_one(tally, container, contract, database)
+    except BeginAgain as reason:
+        _LOG.info("%s is loaded once more, record by record: %s", tally.export.name, reason)
+        tally.begin(tally.export)
+        return await load_one(tally, container, contract, database)
 
 
 async def _replacement(export: Export, container: Container) -> Export:
@@ -279,7 +288,7 @@ async def _bring_in(
             for outcome in await load.settle():
                 tally.add(outcome, ())
             tally.judge(is_read=True)
-            report = replace(tally.report("loaded"), load_id=load.load_id)
+            report = replace(tally.report("loaded"), load_id=load.load_id, contract=contract.hash, changes=load.changes)
             await load.finish(report)
     except ContractError:
         if tally.export.md5 is not None:

@@ -37,7 +37,7 @@ async def waiting(settings: Settings, container: Container, latest: bool = False
     """The exports that a load would take, without changing anything."""
     contract = Contract.read(settings.schema)
     try:
-        async with open_database(settings.database, "read", contract.columns, settings.sql) as database:
+        async with open_database(settings.database, "read", contract.tables, settings.sql) as database:
             return await select(container, database, latest=latest, blob=blob)
     except DatabaseNotFound:
         return await select(container, None, latest=latest, blob=blob)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
+from aetl.contract.tables import Table
 from aetl.errors import ConfigurationError
 from aetl.models import CheckedBatch, Export, Finding, LoadReport, Outcome, Reject, Row
 
@@ -22,19 +23,35 @@ _MODULES = {
     "postgresql": "aetl.database.postgresql",
     "postgres": "aetl.database.postgresql",
 }
-"""URL scheme -> module with a function `open_database(url, purpose, columns, sql)`."""
+"""URL scheme -> module with a function `open_database(url, purpose, tables, sql, contract, changes)`."""
+Changes = Literal["apply", "refuse"]
+"""What a load does where the tables are not as the contract says: change them as far as nothing is lost, or nothing."""
+
+
+class BeginAgain(Exception):
+    """A load that took everything for new and sound met what is not: begun once more, it goes the ordinary way.
+
+    Raised out of `settle`, and inside aetl only; leaving the load by it rolls everything back.
+    """
+
+    is_about_data = True  # no failure: log_this tells it without a traceback
 
 
 class Load(Protocol):
     """One export on its way into the database: one transaction, one row in the ledger."""
 
     load_id: int
+    changes: Sequence[str]
+    """What was changed of the tables to fit the contract, as sentences."""
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         """Brings a batch in, or keeps it waiting where it refers to records that are not there yet."""
 
     async def settle(self) -> list[Outcome]:
-        """Brings in what waits, now that every record has been seen; what still refers to nothing becomes a reject."""
+        """Brings in what waits, now that every record has been seen; what still refers to nothing becomes a reject.
+
+        Raises BeginAgain where only the ordinary way leads on.
+        """
 
     async def finish(self, report: LoadReport) -> None:
         """Ends a load that was settled: rows and ledger entry are committed together."""
@@ -88,11 +105,17 @@ class Database(Protocol):
 
 
 def open_database(
-    url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None = None
+    url: str,
+    purpose: Purpose,
+    tables: Mapping[str, Table],
+    sql: Path | None = None,
+    contract: str | None = None,
+    changes: Changes = "apply",
 ) -> AbstractAsyncContextManager[Database]:
     """The database at a URL or path, its implementation chosen by the URL's scheme.
 
-    `columns` are the contract's, `sql` a file of statements instead of aetl's own.
+    `tables` are the contract's, by name, and `contract` is its hash, which the ledger keeps; `sql` is a file that says
+    some of the statements otherwise.
     """
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", url)
     scheme = found[1].lower() if found else "sqlite"
@@ -107,5 +130,5 @@ def open_database(
         raise ConfigurationError(
             f"{scheme}:// needs {error.name}, which is not installed", hint=f"Install aetl[{extra}] with pip."
         ) from error
-    opened: AbstractAsyncContextManager[Database] = module.open_database(url, purpose, columns, sql)
+    opened: AbstractAsyncContextManager[Database] = module.open_database(url, purpose, tables, sql, contract, changes)
     return opened

@@ -52,7 +52,7 @@ async def simulate(
         )
     async with (
         open_container(settings) as container,
-        open_database(settings.database, "simulate", contract.columns, settings.sql) as database,
+        open_database(settings.database, "simulate", contract.tables, settings.sql, contract.hash) as database,
     ):
         tell(f"1. removed the simulated database {redact(settings.database)}, if there was one")
         await fill(database, contract, sessions)

@@ -115,8 +115,8 @@ def test_the_parts_of_the_reference_are_all_accounted_for() -> None:
 def test_the_places_to_add_a_database_or_a_container_are_as_told() -> None:
     database = (PACKAGE / "database/__init__.py").read_text(encoding="utf-8")
     assert "_MODULES" in section("Adding a database") and re.search(r"^_MODULES = ", database, re.MULTILINE)
-    assert "open_database(url, purpose, columns, sql)" in section("Adding a database")
-    assert "`open_database(url, purpose, columns, sql)`" in database
+    assert "open_database(url, purpose, tables, sql, contract, changes)" in section("Adding a database")
+    assert "`open_database(url, purpose, tables, sql, contract, changes)`" in database
     assert "open_container(settings)" in section("Adding a container")
     assert "open_container(settings)" in (PACKAGE / "container/__init__.py").read_text(encoding="utf-8")
 

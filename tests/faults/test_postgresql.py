@@ -324,7 +324,7 @@ async def test_a_wire_that_dies_in_silence_is_noticed(
         return connections[-1]
 
     monkeypatch.setattr(asyncpg, "connect", connect)
-    async with open_database(postgresql.url(), "check", Contract.read().columns, None):
+    async with open_database(postgresql.url(), "check", Contract.read().tables, None):
         wire = connections[0]._transport.get_extra_info("socket")
         assert wire.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         if sys.platform == "linux":

@@ -47,7 +47,7 @@ class Kind:
         return replace(self, url=f"{self.url.partition('?')[0]}?search_path=aetl_simulation")
 
     def opened(self, purpose: Purpose = "load") -> AbstractAsyncContextManager[Database]:
-        return open_database(self.url, purpose, self.contract.columns, self.sql)
+        return open_database(self.url, purpose, self.contract.tables, self.sql, self.contract.hash)
 
     def rejects(self) -> list[tuple[Any, ...]]:
         return self.query("SELECT table_name, position, pointer FROM _aetl_rejects ORDER BY table_name, position")

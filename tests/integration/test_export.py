@@ -76,7 +76,7 @@ async def test_records_that_are_too_long_for_one_text_come_by_themselves(tmp_pat
     write(tmp_path / "exports", 0, document)
     await load(Settings(container="exports"))
     contract = Contract.read()
-    async with open_database("local.db", "read", contract.columns) as database:
+    async with open_database("local.db", "read", contract.tables) as database:
         assert isinstance(database, SQLite)
         # SQLite's own limit is a thousand million bytes.
         await database._db._execute(database._db._conn.setlimit, sqlite3.SQLITE_LIMIT_LENGTH, 100_000)

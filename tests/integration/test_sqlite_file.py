@@ -211,7 +211,7 @@ from tests.exports import checked, listed, make_export
 
 async def main(path):
     contract = Contract.read()
-    async with open_database(path, "load", contract.columns) as database, database.load(listed(2)) as load:
+    async with open_database(path, "load", contract.tables) as database, database.load(listed(2)) as load:
         await database._db.execute("PRAGMA cache_size = 10")
         for batch in checked(make_export(3000, first=9), contract):
             await load.write(batch)

@@ -12,7 +12,8 @@ from typing import Any, Self, cast
 
 import asyncpg
 
-from aetl.database import Purpose
+from aetl.contract.tables import Table
+from aetl.database import Changes, Purpose
 from aetl.database.ledger import named_in_ledger, report
 from aetl.database.postgresql.check import examine
 from aetl.database.postgresql.errors import ERRORS, postgresql_errors
@@ -44,8 +45,11 @@ _MORE_STATEMENTS = (
 )  # fmt: skip
 
 
-def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None) -> PostgreSQL:
+def open_database(
+    url: str, purpose: Purpose, tables: Mapping[str, Table], sql: Path | None, contract: str | None, changes: Changes
+) -> PostgreSQL:
     """The schema that a `postgresql://` URL names, by its search_path; `async with` opens and closes the session."""
+    columns = {name: table.names for name, table in tables.items()}
     return PostgreSQL(url, purpose, columns, read_statements("postgresql", columns, sql, read_table, _MORE_STATEMENTS))
 
 

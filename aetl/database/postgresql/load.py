@@ -56,6 +56,7 @@ class PostgreSQLLoad:
         guards: Sequence[Guard],
     ) -> None:
         self.load_id = load_id
+        self.changes: list[str] = []
         self.is_finished = False
         self._connection = connection
         self._name = name

@@ -16,7 +16,8 @@ import aiosqlite
 from filelock import FileLock, Timeout
 
 from aetl.addresses import path_of
-from aetl.database import Purpose
+from aetl.contract.tables import Table
+from aetl.database import Changes, Purpose
 from aetl.database.ledger import named_in_ledger, report
 from aetl.database.sqlite.check import examine
 from aetl.database.sqlite.dump import fetch_encoded, fetch_rows
@@ -59,8 +60,11 @@ _CACHE = 12 * 2**10
 """KiB. A load of what is known, and one of little that is new, take as long with twice as much."""
 
 
-def open_database(url: str, purpose: Purpose, columns: Mapping[str, Sequence[str]], sql: Path | None) -> SQLite:
+def open_database(
+    url: str, purpose: Purpose, tables: Mapping[str, Table], sql: Path | None, contract: str | None, changes: Changes
+) -> SQLite:
     """The SQLite file at a path or `sqlite:///` URL; `async with` opens and closes it."""
+    columns = {name: table.names for name, table in tables.items()}
     path = path_of(url, "sqlite")
     if path in (Path(), Path(":memory:")):
         raise ConfigurationError("the database must be a file", hint="Name one with --database, such as local.db.")

@@ -47,6 +47,10 @@ class FirstLoad:
         return self._ordinary.load_id
 
     @property
+    def changes(self) -> list[str]:
+        return self._ordinary.changes
+
+    @property
     def is_finished(self) -> bool:
         return self._ordinary.is_finished
 

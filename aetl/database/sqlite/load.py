@@ -46,6 +46,7 @@ class SQLiteLoad:
         is_older: bool,
     ) -> None:
         self.load_id = load_id
+        self.changes: list[str] = []
         self.is_finished = False
         self._connection = connection
         self._path = path
