@@ -72,7 +72,7 @@ class Ledger:
                 before = load.load_id or 0
         return None
 
-    async def begin(self, export: Export, contract: str) -> tuple[int, bool]:
+    async def begin(self, export: Export, contract: str | None) -> tuple[int, bool]:
         """Notes that a load begins: its id, and whether a newer export is loaded already."""
         named = named_in_ledger(export)
         ((is_older,),) = await self._session.fetch(self._sql.ledger["is_older"], _only(named, "created", "blob"))

@@ -32,8 +32,10 @@ class Dialect:
     ledger: Mapping[str, str]
     ledger_create: tuple[str, ...]
     migrations: Mapping[int, tuple[str, ...]]
+    changed: frozenset[str]
+    """The operations that are not aetl's own."""
     more: Mapping[str, Any]
-    """The rest: `quote`, `identity`, and what only some databases have."""
+    """The rest: `quote`, `identity`, `types` as aetl ships them, and what only some databases have."""
 
     def quoted(self, name: str) -> str:
         """A table's or column's name as SQL takes any."""
@@ -46,17 +48,18 @@ def read_dialect(name: str, tables: Collection[str], path: Path | None = None) -
 
     Raises ConfigurationError that names file and place.
     """
-    own, shared = _shipped(f"{name}_templates"), _shipped("ledger")
+    own, shared = _shipped(name if name == "sqlite" else f"{name}_templates"), _shipped("ledger")
     changed = {} if path is None else _changes(_read(path, str(path)), str(path), own, tables)
     return Dialect(
         source=f"yaml/sql/{name}.yaml" if path is None else str(path),
-        types=own["types"] | changed.get("types", {}),
-        operations={key: _whole(text) for key, text in (own["operations"] | changed.get("operations", {})).items()},
-        creates={table: _whole(entry["create"]) for table, entry in changed.get("tables", {}).items()},
+        types=own["types"] | (changed.get("types") or {}),
+        operations={key: _whole(text) for key, text in (own["operations"] | (changed.get("operations") or {})).items()},
+        creates={table: _whole(entry["create"]) for table, entry in (changed.get("tables") or {}).items()},
         ledger={key: text for key, text in (shared | own["ledger"]).items() if isinstance(text, str)},
         ledger_create=tuple(shared["create"]),
         migrations={version: tuple(texts) for version, texts in shared["migrate"].items()},
-        more={key: value for key, value in own.items() if key not in ("types", "operations", "ledger")},
+        changed=frozenset(changed.get("operations") or ()),
+        more={key: value for key, value in own.items() if key not in ("operations", "ledger")},
     )
 
 

@@ -38,9 +38,9 @@ class Statements:
             "ledger": prefix + dialect.quoted(LEDGER[0]),
             "rejects": prefix + dialect.quoted(LEDGER[1]),
             "identity": dialect.more["identity"],
-            "text": dialect.more.get("collated", dialect.types["text"]),
-            "integer": dialect.types["integer"],
-            "number": dialect.types["number"],
+            "text": dialect.more.get("collated", dialect.more["types"]["text"]),
+            "integer": dialect.more["types"]["integer"],
+            "number": dialect.more["types"]["number"],
             "version": str(self.version),
         }
         self.ledger = {

@@ -77,7 +77,7 @@ async def test_the_encoding_that_a_file_was_made_with_makes_no_difference(encodi
 
 
 @pytest.mark.parametrize("statement", ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode = DELETE",
-    "REINDEX", "DROP INDEX events_session_ts", "UPDATE _aetl_loads SET blob = 'x'"])  # fmt: skip
+    "REINDEX", "DROP INDEX events_session_id_ts", "UPDATE _aetl_loads SET blob = 'x'"])  # fmt: skip
 async def test_what_is_no_record_makes_no_difference(statement: str) -> None:
     settings = await loaded("a", make_export(20))
     before = await of(settings)

@@ -73,14 +73,19 @@ async def test_a_load_leaves_one_sound_file(kind: Kind, path: Path) -> None:
     assert kind.query("PRAGMA foreign_key_check") == []
     assert kind.query("PRAGMA application_id") == [(int.from_bytes(b"aetl"),)]
     indexes = {name for (name,) in kind.query("SELECT name FROM sqlite_schema WHERE type = 'index'")}
-    assert indexes >= {"events_session_ts", "events_session_kind_ts", "event_parents_parent", "_aetl_loads_blob"}
+    assert indexes >= {
+        "events_session_id_ts",
+        "events_session_id_kind_ts",
+        "event_parents_parent_id",
+        "_aetl_loads_blob",
+    }
 
 
 async def test_a_load_makes_an_index_that_a_database_of_before_lacks(kind: Kind) -> None:
     await load_into(kind, make_export(), listed(1))
-    kind.query("DROP INDEX event_parents_parent")
+    kind.query("DROP INDEX event_parents_parent_id")
     await load_into(kind, make_export(3), listed(2))
-    assert kind.query("SELECT name FROM sqlite_schema WHERE name = 'event_parents_parent'") != []
+    assert kind.query("SELECT name FROM sqlite_schema WHERE name = 'event_parents_parent_id'") != []
 
 
 async def test_readers_see_the_tables_as_they_were_while_a_load_runs(kind: Kind) -> None:

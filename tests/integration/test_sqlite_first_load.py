@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,13 +13,11 @@ from typing import Any
 import pytest
 
 from aetl.contract import Contract
-from aetl.database.sqlite.schema import try_out
-from aetl.database.sqlite.statements import MORE, Statements, creating, read_table
-from aetl.database.statements import read_statements
+from aetl.database.sqlite.bare import creating, try_out
 from aetl.models import TableCounts
+from aetl.sql import Statements, read_dialect
 from tests.exports import Document, event, in_order, listed, make_export, parent, session
 from tests.integration.databases import Kind, content, load_into, sqlite_kind
-from tests.unit.test_statements import with_change
 
 
 @pytest.fixture
@@ -27,7 +26,14 @@ def kind(tmp_path: Path) -> Kind:
 
 
 def statements(path: Path | None = None) -> Statements:
-    return read_statements("sqlite", Contract.read().columns, path, read_table, MORE)
+    tables = Contract.read().tables
+    return Statements(read_dialect("sqlite", tables, path), tables)
+
+
+def write_sql(folder: Path, **content: Any) -> Path:
+    path = folder / "own.yaml"
+    path.write_text(json.dumps(content))
+    return path
 
 
 def twice(document: Document) -> Document:
@@ -57,7 +63,7 @@ async def test_the_tables_are_what_their_statements_make_and_sound(
 ) -> None:
     await load_into(kind, change(make_export(40)))
     with closing(sqlite3.connect(":memory:")) as model:
-        for statement in creating(statements()):
+        for statement in (*statements().ledger_create, *statements().migrations[2], *creating(statements())):
             model.execute(statement)
         for query in (
             "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name",
@@ -86,16 +92,12 @@ async def test_it_comes_to_the_same_as_loading_into_a_database_that_is_there(
 
 @pytest.mark.parametrize("at_once", [7, 1000])
 async def test_a_record_that_sqlite_refuses_is_rejected_alone(tmp_path: Path, at_once: int) -> None:
-    def check(events: Any) -> None:
-        for statements in (events, events["bare"]):
-            statements["create"] = statements["create"].replace("content TEXT", "content TEXT CHECK (content <> 'no')")
-
-    own = with_change(tmp_path, lambda it: check(it["tables"]["events"]))
+    own = write_sql(tmp_path, types={"integer": "BIGINT CHECK (round <> 77)"})
     new, there = (replace(sqlite_kind(tmp_path / f"{name}.db"), sql=own) for name in ("new", "there"))
     await load_into(there, empty(make_export(1)), listed(0))
     document = {**make_export(40), "event_parents": []}
     for place in (40, 79):
-        document["events"][place]["content"] = "no"
+        document["events"][place]["round"] = 77
     assert await try_out(statements(own))
     first, later = [await load_into(each, document, at_once=at_once) for each in (new, there)]
     assert first.places == later.places == [("events", 40, ""), ("events", 79, "")]
@@ -127,32 +129,21 @@ async def test_keys_and_references_hold_behind_it(kind: Kind, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "change",
     [
-        lambda events: events.pop("bare"),
-        lambda events: events["bare"].update(rows=events["bare"]["rows"].replace("id, ts", "ts, id")),
-        lambda events: events["bare"].update(rows=events["bare"]["rows"].replace(", meta", "")),
-        lambda events: events["bare"].update(create="CREATE TABLE events (id, ts)"),
-        lambda events: events["bare"].update(create=events["bare"]["create"].replace("round INTEGER", "round TEXT")),
-        lambda events: events["bare"].update(create=events["bare"]["create"].replace("id TEXT NOT NULL", "id TEXT", 1)),
-        lambda events: events["bare"].update(key="CREATE UNIQUE INDEX events_key ON events (id COLLATE NOCASE)"),
-        lambda events: events["bare"].update(key="CREATE UNIQUE INDEX events_key ON events (id, ts)"),
-        lambda events: events["bare"].update(key="CREATE INDEX events_key ON events (id)"),
-        lambda events: events["bare"].update(key="SELECT 1"),
-        lambda events: events["bare"].update(orphans={"session_id": "SELECT nonsense"}),
-        lambda events: events["bare"].update(insert=events["bare"]["insert"].replace("meta", "more")),
-        lambda events: events["bare"].update(row=events["bare"]["row"].replace(", :meta", "")),
-        lambda events: events["bare"].update(row=events["bare"]["row"].replace(")", ", 1)")),
-        lambda events: events["bare"].update(key="CREATE UNIQUE INDEX events_key ON events (id) WHERE id > ''"),
-        lambda events: events.update(create=events["create"].replace("id TEXT NOT NULL", "id INTEGER NOT NULL")),
-        lambda events: events.update(create=events["create"].replace("meta TEXT", "meta TEXT UNIQUE")),
-        lambda events: events.update(create=events["create"].replace("meta TEXT", "meta TEXT, more TEXT")),
-        lambda events: events.update(create=events["create"].rstrip() + " WITHOUT ROWID"),
+        {"tables": {"events": {"create": "CREATE TABLE {table} ({columns}, PRIMARY KEY ({key}))"}}},
+        {"operations": {"create": "CREATE TABLE {table} ({columns}, PRIMARY KEY ({key}))"}},
+        {"operations": {"bare": "CREATE TABLE {table} (id, ts)"}},
+        {"operations": {"bare": "CREATE TABLE {table} ({columns})"}},
+        {"operations": {"key": "CREATE UNIQUE INDEX {index} ON {table} ({key|, |{column} COLLATE NOCASE})"}},
+        {"operations": {"key": "CREATE INDEX {index} ON {table} ({key})"}},
+        {"operations": {"key": "SELECT 1"}},
+        {"operations": {"key": "CREATE UNIQUE INDEX {index} ON {table} ({key}) WHERE true"}},
+        {"operations": {"orphan": "SELECT nonsense"}},
+        {"types": {"text": "TEXT UNIQUE"}},
     ],
+    ids=str,
 )
-async def test_statements_that_do_not_fit_are_left_out(
-    tmp_path: Path, kind: Kind, change: Callable[[Any], object]
-) -> None:
-    path = with_change(tmp_path, lambda it: change(it["tables"]["events"]))
-    assert not await try_out(statements(path))
+async def test_statements_that_do_not_fit_are_left_out(tmp_path: Path, kind: Kind, change: dict[str, Any]) -> None:
+    assert not await try_out(statements(write_sql(tmp_path, **change)))
 
 
 async def test_a_gap_before_an_orphan_does_not_move_its_place(kind: Kind) -> None:

@@ -14,9 +14,9 @@ import pytest
 from aetl.database.sqlite.following import Following
 from aetl.models import Row
 
-REPEATED = """
-    SELECT CAST(group_concat(json_array(a, b)) AS BLOB), max(rowid) FROM t WHERE rowid > :place AND rowid <= (
-      SELECT max(rowid) FROM (SELECT rowid FROM t WHERE rowid > :place ORDER BY rowid LIMIT :most)
+ARRAYS = """
+    SELECT CAST(group_concat(json_array(a, b)) AS BLOB), max(rowid) FROM t WHERE rowid > :after AND rowid <= (
+      SELECT max(rowid) FROM (SELECT rowid FROM t WHERE rowid > :after ORDER BY rowid LIMIT :most)
     )
 """
 
@@ -28,9 +28,9 @@ async def connection() -> AsyncIterator[aiosqlite.Connection]:
         yield connection
 
 
-async def following(connection: aiosqlite.Connection, rows: Sequence[Row], place: int = 0) -> Following:
+async def following(connection: aiosqlite.Connection, rows: Sequence[Row], after: int = 0) -> Following:
     await connection.executemany("INSERT INTO t VALUES (?, ?)", rows)
-    return Following(connection, REPEATED, place)
+    return Following(connection, ARRAYS, after)
 
 
 @pytest.mark.parametrize("sizes", [[1] * 40, [7] * 900, [5000], [1, 2000, 3, 1000, 1]], ids=lambda each: str(each[:5]))
@@ -47,7 +47,7 @@ async def test_it_begins_behind_a_place_and_goes_over_gaps(connection: aiosqlite
     rows = [(str(number), number) for number in range(3000)]
     await following(connection, rows)
     await connection.execute("DELETE FROM t WHERE b BETWEEN 10 AND 2500")
-    found = Following(connection, REPEATED, 5)
+    found = Following(connection, ARRAYS, 5)
     assert await found.goes_on_with(rows[5:10] + rows[2501:])
 
 
@@ -105,15 +105,15 @@ async def test_closed_it_leaves_nothing_behind(connection: aiosqlite.Connection)
 async def test_what_fails_ahead_is_told_once(
     connection: aiosqlite.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def is_there(place: int) -> bool:
-        if place:
+    def is_there(after: int) -> bool:
+        if after:
             raise OSError
         return True
 
     await connection.create_function("is_there", 1, is_there)
     rows = [(str(number), number) for number in range(3000)]
     await following(connection, rows)
-    statement = f"SELECT * FROM ({REPEATED}) WHERE is_there(:place)"
+    statement = f"SELECT * FROM ({ARRAYS}) WHERE is_there(:after)"
     found = Following(connection, statement, 0)
     assert await found.goes_on_with(rows[:90])
     assert found._reading is not None

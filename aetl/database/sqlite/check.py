@@ -11,12 +11,15 @@ from pathlib import Path
 
 import aiosqlite
 
+from aetl.database.sqlite.bare import creating
 from aetl.database.sqlite.errors import as_aetl_error
 from aetl.database.sqlite.file import in_memory, tables_of
-from aetl.database.sqlite.statements import Statements, creating
 from aetl.models import Finding
+from aetl.sql import Statements
 
-_PLACE = re.compile(r"\?\d+")
+_NUMBERED = re.compile(r"\?\d+")
+OF_ROWS = ("upsert", "insert", "select", "truncate")
+"""The operations that say something of a table's columns."""
 _LEAST_FREE = 200 * 2**20
 
 
@@ -74,15 +77,15 @@ def _disk(path: Path, folder: Path) -> Finding:
 
 async def _prepare_all(connection: aiosqlite.Connection, statements: Statements, tables: Collection[str]) -> None:
     """Compiles every statement of some tables, which fails where a column is missing."""
-    for table in (table for name, table in statements.tables.items() if name in tables):
-        for statement in (table.upsert, table.insert):
-            await _prepare(connection, statement, [None] * len(set(_PLACE.findall(statement))))
-        for statement in (table.select, table.in_key_order("BINARY"), table.truncate):
-            await _prepare(connection, statement, [])
-        for query in table.parents.values():
-            await _prepare(connection, query, [None])
+    for name in (name for name in statements.tables if name in tables):
+        for operation in OF_ROWS:
+            if operation != "upsert" or len(statements.tables[name].key) < len(statements.tables[name].columns):
+                await _prepare(connection, statements.of(name, operation))
+        for query in statements.references(name, "exists"):
+            await _prepare(connection, query)
 
 
-async def _prepare(connection: aiosqlite.Connection, statement: str, parameters: list[None]) -> None:
+async def _prepare(connection: aiosqlite.Connection, statement: str) -> None:
+    parameters = [None] * max((int(number[1:]) for number in _NUMBERED.findall(statement)), default=0)
     async with connection.execute(f"EXPLAIN {statement}", parameters):
         pass

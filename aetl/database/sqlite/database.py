@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -17,16 +16,16 @@ from filelock import FileLock, Timeout
 
 from aetl.addresses import path_of
 from aetl.contract.tables import Table
-from aetl.database import Changes, Purpose
-from aetl.database.ledger import named_in_ledger, report
+from aetl.database import BeginAgain, Changes, Purpose
+from aetl.database.ledger import Ledger, NoLedger
+from aetl.database.sqlite.bare import try_out
 from aetl.database.sqlite.check import examine
-from aetl.database.sqlite.dump import fetch_encoded, fetch_rows
+from aetl.database.sqlite.dump import fetch_objects, fetch_rows
 from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.exact import look_at, may_be_objects
 from aetl.database.sqlite.file import (
-    LEDGER_VERSION,
     OURS,
     SIMULATION,
-    Version,
     check_owner,
     close,
     connect,
@@ -37,16 +36,14 @@ from aetl.database.sqlite.file import (
     pragma,
     remove_simulation,
     set_cache,
-    version_of,
 )
 from aetl.database.sqlite.first_load import FirstLoad
 from aetl.database.sqlite.load import SQLiteLoad
-from aetl.database.sqlite.statements import MORE, Statements, TableStatements, creating, read_table
+from aetl.database.sqlite.schema import make_tables
+from aetl.database.sqlite.session import Session
 from aetl.database.sqlite.transaction import transaction
-from aetl.database.statements import read_statements
 from aetl.errors import (
     ConfigurationError,
-    DatabaseError,
     DatabaseFull,
     DatabaseInaccessible,
     DatabaseLocked,
@@ -54,6 +51,7 @@ from aetl.errors import (
     LoadRunning,
 )
 from aetl.models import Export, Finding, LoadReport, Reject, Row
+from aetl.sql import LEDGER, Statements, read_dialect
 
 PAGE_SIZE = 8 * 1024
 _CACHE = 12 * 2**10
@@ -64,28 +62,32 @@ def open_database(
     url: str, purpose: Purpose, tables: Mapping[str, Table], sql: Path | None, contract: str | None, changes: Changes
 ) -> SQLite:
     """The SQLite file at a path or `sqlite:///` URL; `async with` opens and closes it."""
-    columns = {name: table.names for name, table in tables.items()}
     path = path_of(url, "sqlite")
     if path in (Path(), Path(":memory:")):
         raise ConfigurationError("the database must be a file", hint="Name one with --database, such as local.db.")
-    return SQLite(path, purpose, columns, read_statements("sqlite", columns, sql, read_table, MORE))
+    return SQLite(path, purpose, Statements(read_dialect("sqlite", tables, sql), tables), list(tables), contract)
 
 
 class SQLite:
-    """One connection to a SQLite file, held for one command."""
+    """One connection to a SQLite file, held for one command.
+
+    `order` are the tables as they stand in an export, and `contract` is the hash of what they come of.
+    """
 
     def __init__(
-        self, path: Path, purpose: Purpose, columns: Mapping[str, Sequence[str]], statements: Statements
+        self, path: Path, purpose: Purpose, statements: Statements, order: Sequence[str], contract: str | None
     ) -> None:
         self._path = path
         self._purpose = purpose
-        self._columns = columns
         self._statements = statements
+        self._order = order
+        self._contract = contract
         self._connection: aiosqlite.Connection | None = None
         self._lock = FileLock(f"{path.resolve()}.lock", timeout=0)
-        self._is_new = False
         self._is_made_here = False
-        self._read: Version | None = None
+        self._is_to_begin_again = False
+        self._ledger: Ledger | NoLedger = NoLedger()
+        self._session: Session | None = None
         self.is_simulation = purpose == "simulate"
 
     async def __aenter__(self) -> Self:
@@ -94,7 +96,7 @@ class SQLite:
                 if self._purpose in ("load", "simulate"):
                     self._acquire_lock()
                 if self._purpose == "simulate":
-                    await remove_simulation(self._path, self._statements)
+                    await remove_simulation(self._path, (*LEDGER, *self._statements.tables))
                 self._is_made_here = self._lock.is_locked and not self._path.exists()
                 await self._open()
             except BaseException:
@@ -118,112 +120,114 @@ class SQLite:
                 self._lock.release()
 
     async def pending(self, exports: Sequence[Export]) -> list[Export]:
-        if self._is_new:
-            return list(exports)
-        names = json.dumps([[export.name, export.etag] for export in exports])
-        with sqlite_errors(self._path):
-            places = await self._db.execute_fetchall(self._statements.ledger["pending"], {"exports": names})
-        return [exports[place] for (place,) in sorted(places)]
+        return await self._ledger.pending(exports)
 
     @asynccontextmanager
     async def load(self, export: Export) -> AsyncIterator[SQLiteLoad | FirstLoad]:
-        if self._is_new:
+        async with self._changing() as ledger:
+            with sqlite_errors(self._path):
+                load = await self._begin(ledger, export)
+            try:
+                with closing(load):
+                    yield load
+            except BeginAgain:
+                self._is_to_begin_again = True
+                raise
+            assert load.is_finished, "a load must be finished, or left by an error"
+        self._is_to_begin_again = False
+
+    async def _begin(self, ledger: Ledger, export: Export) -> SQLiteLoad | FirstLoad:
+        is_first = isinstance(self._ledger, NoLedger) and not self._is_to_begin_again
+        keyed = await try_out(self._statements) if is_first else {}
+        load_id, is_older = await ledger.begin(export, self._contract)
+        load: SQLiteLoad | FirstLoad
+        if keyed:
+            load = FirstLoad(self._db, self._path, self._statements, ledger, keyed, load_id)
+        else:
+            load = SQLiteLoad(self._db, self._path, self._statements, ledger, load_id, is_older=is_older)
+        await load.begin()
+        return load
+
+    async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
+        async with self._changing() as ledger:
+            with sqlite_errors(self._path):
+                await make_tables(self._db, self._statements)
+            load_id, _ = await ledger.begin(export, self._contract)
+            await ledger.keep_rejects(load_id, rejects)
+            await ledger.finish(load_id, report)
+        return load_id
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[Ledger]:
+        """A transaction over tables and the ledger, which is made, or made one of today's version."""
+        is_new = isinstance(self._ledger, NoLedger)
+        if is_new:
             # What this transaction creates has no reader and no old page to keep: the rollback journal writes each
             # page once where the write-ahead log would write it twice. A kill leaves an empty file either way.
             with sqlite_errors(self._path):
                 await self._db.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-                await set_cache(self._db, _CACHE)  # once more: SQLite counts its cache in pages of the size before
+        with sqlite_errors(self._path):
+            await set_cache(self._db, _CACHE)  # SQLite counts its cache in pages of the size before
+        ledger = Ledger(Session(self._db, self._path), self._statements)
         async with transaction(self._db, self._path):
             with sqlite_errors(self._path):
-                load = await (self._begin_first(export) if self._is_new else self._begin(export))
-            with closing(load):
-                yield load
-            assert load.is_finished, "a load must be finished, or left by an error"
-        self._is_new = False
+                await self._bring_up(ledger, is_new=is_new)
+            yield ledger
+        self._ledger = ledger
         await self._turn_to_wal()
 
-    async def _begin(self, export: Export) -> SQLiteLoad:
-        await self._migrate()
-        load = await self._enter(export)
-        await load.begin()
-        return load
-
-    async def _begin_first(self, export: Export) -> FirstLoad:
-        await self._migrate(with_tables=False)
-        load = FirstLoad(self._db, self._path, self._statements, await self._enter(export), _CACHE)
-        await load.begin()
-        return load
-
-    async def _enter(self, export: Export) -> SQLiteLoad:
-        named = named_in_ledger(export)
-        ((is_older,),) = await self._db.execute_fetchall(self._statements.ledger["is_older"], named)
-        await self._db.execute(self._statements.ledger["forget_failures"], named)
-        load_id = (await self._db.execute(self._statements.ledger["begin"], named)).lastrowid
-        assert load_id is not None
-        return SQLiteLoad(self._db, self._path, self._statements, self._columns, load_id, is_older=bool(is_older))
-
-    async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
-        async with transaction(self._db, self._path):
-            with sqlite_errors(self._path):
-                load = await self._begin(export)
-            await load.keep_rejects(rejects)
-            await load.finish(report)
-        self._is_new = False
-        await self._turn_to_wal()
-        return load.load_id
+    async def _bring_up(self, ledger: Ledger, *, is_new: bool) -> None:
+        if is_new:
+            await self._db.execute(f"PRAGMA application_id = {SIMULATION if self.is_simulation else OURS}")
+            await ledger.create()
+        elif (version := await pragma(self._db, "user_version")) < self._statements.version:
+            await ledger.migrate(version)
+        else:
+            return
+        await self._db.execute(f"PRAGMA user_version = {self._statements.version}")
 
     async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
         async with self._reading():
-            for table in self._in_order():
-                statement = table.in_key_order(await key_collation(self._db)) if by_key else table.select
-                async with aclosing(fetch_rows(self._db, self._path, self._statements, table, statement)) as fetched:
+            for name in self._order:
+                statement = select = self._statements.of(name, "select")
+                if by_key:
+                    collation = await key_collation(self._db)
+                    statement = self._statements.with_names(name, "sorted", select=select, collation=collation)
+                rows_of = fetch_rows(self._db, self._path, self._statements, name, statement)
+                async with aclosing(rows_of) as fetched:
                     async for rows in fetched:
-                        yield table.name, rows
+                        yield name, rows
 
     async def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
         async with self._reading():
-            for table in self._in_order():
-                if table.encoded is None:
-                    records = fetch_rows(self._db, self._path, self._statements, table, table.select)
+            for name in self._order:
+                if may_be_objects(await look_at(self._db, self._statements.tables[name])):
+                    objects = fetch_objects(self._db, self._path, self._statements.of(name, "objects"))
+                    async with aclosing(objects) as texts:
+                        async for some in texts:
+                            yield name, some
+                else:
+                    select = self._statements.of(name, "select")
+                    records = fetch_rows(self._db, self._path, self._statements, name, select)
                     async with aclosing(records) as fetched:
                         async for rows in fetched:
-                            yield table.name, encode(table.name, rows)
-                else:
-                    async with aclosing(fetch_encoded(self._db, self._path, self._statements, table)) as texts:
-                        async for some in texts:
-                            yield table.name, some
-
-    def _in_order(self) -> list[TableStatements]:
-        """The tables in the contract's order, which is that of an export."""
-        return [self._statements.tables[name] for name in self._columns]
+                            yield name, encode(name, rows)
 
     async def truncate(self) -> None:
-        async with transaction(self._db, self._path):
+        async with self._changing() as ledger:
             with sqlite_errors(self._path):
-                for table in reversed(list(self._statements.tables.values())):
-                    await self._db.execute(table.truncate)
-                await self._db.execute(self._statements.ledger["truncate"])
+                for name in reversed(self._statements.tables):
+                    await self._db.execute(self._statements.of(name, "truncate"))
+            await ledger.truncate()
 
     async def history(self, most: int) -> list[LoadReport]:
-        if self._is_new:
-            return []
-        async with self._reading():
-            rows = await self._db.execute_fetchall(self._statements.ledger["history"], {"most": most})
-        return [report(row) for row in rows]
+        return await self._ledger.history(most)
 
     async def failures(self, most: int) -> list[LoadReport]:
-        if self._is_new:
-            return []
-        async with self._reading():
-            rows = await self._db.execute_fetchall(self._statements.ledger["failures"], {"most": most})
-        return [report(row) for row in rows]
+        return await self._ledger.failures(most)
 
     async def last_success(self) -> datetime | None:
-        if self._is_new:
-            return None
-        async with self._reading():
-            ((finished_at,),) = await self._db.execute_fetchall(self._statements.ledger["last_success"])
-        return datetime.fromisoformat(finished_at) if finished_at else None
+        return await self._ledger.last_success()
 
     async def examine(self) -> list[Finding]:
         return [finding async for finding in examine(self._path, self._connection, self._statements)]
@@ -247,14 +251,9 @@ class SQLite:
             async with transaction(self._db, self._path, "BEGIN"):
                 with sqlite_errors(self._path):
                     yield
-        except DatabaseError:
-            self._check_still_at_rest()
-            raise
-        self._check_still_at_rest()
-
-    def _check_still_at_rest(self) -> None:
-        if self._read is not None and self._read != version_of(self._path):
-            raise DatabaseLocked(f"the database {self._path} was written while it was read", hint="Run again.")
+        finally:
+            if self._session is not None:
+                self._session.check_still_at_rest()
 
     def _acquire_lock(self) -> None:
         # The lock would create the folder: a mistyped path must not begin a new database.
@@ -285,24 +284,27 @@ class SQLite:
         if self._path.exists():
             try:
                 async with look(self._path) as connection:
-                    holds_something = await check_owner(connection, self._path)
+                    holds_something = await check_owner(connection, self._path, self._statements.version)
                     self.is_simulation = holds_something and await is_simulation(connection)
             except DatabaseLocked:
                 if self._purpose in ("load", "simulate") or not self._is_loading():
                     raise
                 # Only the load that makes a database locks readers out, and there is nothing to read yet.
                 raise DatabaseNotFound(f"the database {self._path} is being made by its first load") from None
-        self._is_new = not holds_something
         if self._purpose in ("load", "simulate"):
             self._connection = await connect(self._path, "mode=rwc")
-            await self._turn_to_wal()
             await set_cache(self._db, _CACHE)
             await self._db.execute("PRAGMA synchronous = NORMAL")
             await self._db.execute("PRAGMA foreign_keys = ON")
+            self._session = Session(self._db, self._path)
         elif holds_something:
-            self._connection, self._read = await open_to_read(self._path)
+            self._connection, version = await open_to_read(self._path)
+            self._session = Session(self._db, self._path, version)
         elif self._purpose == "read":
             raise DatabaseNotFound(f"the database {self._path} does not exist yet, or holds nothing")
+        if holds_something and self._session is not None:
+            self._ledger = Ledger(self._session, self._statements)
+            await self._turn_to_wal()
 
     def _is_loading(self) -> bool:
         if not Path(self._lock.lock_file).exists():
@@ -313,17 +315,8 @@ class SQLite:
         except (Timeout, OSError):  # a file that is another account's is there while it loads
             return True
 
-    async def _migrate(self, *, with_tables: bool = True) -> None:
-        """Creates what is missing, inside a transaction."""
-        owner = SIMULATION if self.is_simulation else OURS
-        if await pragma(self._db, "application_id") != owner:
-            await self._db.execute(f"PRAGMA application_id = {owner}")
-            await self._db.execute(f"PRAGMA user_version = {LEDGER_VERSION}")
-        for statement in creating(self._statements) if with_tables else self._statements.ledger_create:
-            await self._db.execute(statement)
-
     async def _turn_to_wal(self) -> None:
-        if self._is_new:
+        if self._purpose not in ("load", "simulate"):
             return
         # A reader of the new file may hold this up; then the next run tries again. Whatever goes wrong here, what was
         # loaded before is in.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,14 +14,11 @@ from typing import Any, TypeAlias
 import aiosqlite
 
 from aetl.database.sqlite.errors import sqlite_errors
-from aetl.database.sqlite.statements import Statements, creating
-from aetl.database.statements import quoted
 from aetl.errors import DatabaseDamaged, DatabaseInaccessible, DatabaseLocked, DatabaseNotOurs
 
 # The application id in the file's header (https://www.sqlite.org/fileformat.html#application_id) says whose it is.
 OURS = int.from_bytes(b"aetl")
 SIMULATION = int.from_bytes(b"aets")
-LEDGER_VERSION = 1
 
 _SMALLEST = 512
 """Bytes of the smallest page."""
@@ -171,13 +168,16 @@ def _mount_points() -> set[str]:
     return {re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), line.split(" ")[4]) for line in lines}
 
 
-async def check_owner(connection: aiosqlite.Connection, path: Path) -> bool:
-    """Whether the file holds anything; raises DatabaseNotOurs where that is somebody else's, or a newer aetl's."""
+async def check_owner(connection: aiosqlite.Connection, path: Path, newest: int) -> bool:
+    """Whether the file holds anything; raises DatabaseNotOurs where that is somebody else's, or a newer aetl's.
+
+    `newest` is the version of the ledger that this one makes.
+    """
     if not await tables_of(connection):
         return False
     if (owner := await pragma(connection, "application_id")) not in (OURS, SIMULATION):
         raise DatabaseNotOurs(f"the database {path} was not made by aetl (its application id is {owner})")
-    if (version := await pragma(connection, "user_version")) > LEDGER_VERSION:
+    if (version := await pragma(connection, "user_version")) > newest:
         raise DatabaseNotOurs(
             f"the database {path} has a ledger of version {version}, newer than this aetl knows", hint="Upgrade aetl."
         )
@@ -189,16 +189,18 @@ async def is_simulation(connection: aiosqlite.Connection) -> bool:
     return bool(await pragma(connection, "application_id") == SIMULATION)
 
 
-async def remove_simulation(path: Path, statements: Statements) -> None:
-    """Removes the file and what lies beside it; raises DatabaseNotOurs where it holds more than a simulation."""
+async def remove_simulation(path: Path, own: Collection[str]) -> None:
+    """Removes the file and what lies beside it; raises DatabaseNotOurs where it holds more than a simulation.
+
+    `own` are the tables that a simulation makes.
+    """
     if not path.exists():
         return
     async with look(path) as connection:
         tables = await tables_of(connection)
         is_removable = await is_simulation(connection)
-    async with in_memory(creating(statements)) as model:
-        is_removable = is_removable and tables <= await tables_of(model)
-    if tables and not is_removable:
+    more = {name.casefold() for name in tables if not name.startswith("sqlite_")} - set(map(str.casefold, own))
+    if tables and (more or not is_removable):
         raise DatabaseNotOurs(
             f"the database {path} holds more than a simulation",
             hint="Name another file with --database, or start aetl in another folder; this one was left as it was.",
@@ -255,7 +257,7 @@ def _by_code_points(one: str, other: str) -> int:
 
 async def pragma_of(connection: aiosqlite.Connection, name: str, of: str) -> list[Any]:
     """The rows of a pragma that tells of a table or an index."""
-    return list(await connection.execute_fetchall(f"PRAGMA {name}({quoted(of)})"))
+    return list(await connection.execute_fetchall(f"SELECT * FROM pragma_{name}(?)", [of]))
 
 
 async def set_cache(connection: aiosqlite.Connection, size: int) -> None:

@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Following:
-    """Reads what follows in a table after a place, ahead of the export that is compared with it.
+    """Reads what follows in a table after a rowid, ahead of the export that is compared with it.
 
     Most exports hold most records in the order of the one before. SQLite makes one text of some thousand of them in its
     own thread and without Python's lock, while the next ones are cut and checked: so that reading a table in its order,
@@ -28,10 +28,10 @@ class Following:
     otherwise here and there only make for records that are looked up after all.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, repeated: str, place: int) -> None:
+    def __init__(self, connection: aiosqlite.Connection, arrays: str, after: int) -> None:
         self._connection = connection
-        self._repeated = repeated
-        self._place = place
+        self._arrays = arrays
+        self._after = after
         self._most = ROWS_AT_FIRST
         self._text = b""  # JSON arrays, a comma behind each
         self._at = 0
@@ -63,21 +63,21 @@ class Following:
             self._reading = asyncio.create_task(self._fetch())
 
     async def _fetch(self) -> tuple[bytes | None, int]:
-        parameters = {"place": self._place, "most": self._most}
+        parameters = {"after": self._after, "most": self._most}
         try:
-            ((text, place),) = await self._connection.execute_fetchall(self._repeated, parameters)
+            ((text, last),) = await self._connection.execute_fetchall(self._arrays, parameters)
         except sqlite3.DataError:  # longer than a text may be
             return None, 0
-        return text, place
+        return text, last
 
     async def _read(self) -> bool:
         """Takes in what comes next, unless the table ends here."""
         if self._reading is None:
             self._reading = asyncio.create_task(self._fetch())
         reading, self._reading = self._reading, None
-        text, place = await reading
+        text, last = await reading
         if text is None:
             return False
         self._text, self._at = self._text[self._at :] + text + b",", 0
-        self._place, self._most = place, records_for(self._most, len(text))
+        self._after, self._most = last, records_for(self._most, len(text))
         return True

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiosqlite
 
-from aetl.database.ledger import finished, rejected
+from aetl.database.ledger import Ledger
 from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.exact import look_at, may_be_read_ahead
 from aetl.database.sqlite.following import Following
 from aetl.database.sqlite.references import find_references, in_groups
 from aetl.database.sqlite.ring import bring_ring
 from aetl.database.sqlite.rows import NOT_BOUND, Rows, Waiting, Written, fault_of
-from aetl.database.sqlite.statements import Bare, Statements
+from aetl.database.sqlite.schema import make_tables
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
+from aetl.sql import Statements
 
 _MOST_MISSES = 3
 
@@ -40,7 +41,7 @@ class SQLiteLoad:
         connection: aiosqlite.Connection,
         path: Path,
         statements: Statements,
-        columns: Mapping[str, Sequence[str]],
+        ledger: Ledger,
         load_id: int,
         *,
         is_older: bool,
@@ -51,7 +52,8 @@ class SQLiteLoad:
         self._connection = connection
         self._path = path
         self._statements = statements
-        self._rows = Rows(connection, statements, columns)
+        self._ledger = ledger
+        self._rows = Rows(connection, statements)
         self._is_older = is_older
         self._waiting = Waiting()
         self._known: set[str] = set()
@@ -59,10 +61,15 @@ class SQLiteLoad:
         self._misses: dict[str, int] = {}
         self._accepted: Counter[str] = Counter()
         self._loaded: Counter[str] = Counter()
+        self._repeating: set[str] = set()
 
     async def begin(self) -> None:
-        """Looks at the tables, which are all there."""
+        """Makes what is missing of the tables, and looks at them."""
+        await make_tables(self._connection, self._statements)
         await self._rows.look_for_triggers()
+        for table in self._statements.tables.values():
+            if may_be_read_ahead(await look_at(self._connection, table)):
+                self._repeating.add(table.name)
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         with sqlite_errors(self._path):
@@ -134,35 +141,12 @@ class SQLiteLoad:
         outcomes.append(Outcome(name, TableCounts(rejected=len(written.rejects)), written.rejects))
 
     async def finish(self, report: LoadReport) -> None:
-        with sqlite_errors(self._path):
-            await self._connection.execute(self._statements.ledger["finish"], finished(self.load_id, report))
+        await self._ledger.finish(self.load_id, report)
         self.is_finished = True
 
     async def keep_rejects(self, rejects: Sequence[Reject]) -> None:
         """Keeps rejects beside the ledger."""
-        if rejects:
-            rows = [rejected(self.load_id, reject) for reject in rejects]
-            await self._connection.executemany(self._statements.ledger["reject"], rows)
-
-    async def append(self, bare: Bare, batch: CheckedBatch) -> Sequence[Reject]:
-        """Writes a batch into a table that refers to nothing, and gives what is refused.
-
-        Many rows go in one statement, which takes SQLite and Python a fifth less than one for each. Where a row is
-        refused, what is left of the batch goes row by row.
-        """
-        await self.keep_rejects(batch.rejects)
-        rows, before = batch.rows, self._connection.total_changes
-        parts = range(0, len(rows) - len(rows) % bare.many, bare.many)
-        try:
-            await self._connection.executemany(
-                bare.insert_many, (list(chain.from_iterable(rows[at : at + bare.many])) for at in parts)
-            )
-        except (sqlite3.Error, *NOT_BOUND) as raised:
-            fault_of(raised)
-        done = self._connection.total_changes - before
-        written = await self._rows.execute(bare.insert, batch.table, rows[done:], batch.positions[done:])
-        await self.keep_rejects(written.rejects)
-        return written.rejects
+        await self._ledger.keep_rejects(self.load_id, rejects)
 
     def wait(self, name: str, rows: Sequence[Row], positions: Sequence[int]) -> None:
         """Keeps records of one table until every other one is in."""
@@ -193,20 +177,19 @@ class SQLiteLoad:
         Inserting with DO NOTHING takes SQLite half the time of DO UPDATE, even where no row is known; so that is tried
         first, and the rows are brought up to date after it only in a batch, and the batches after it, with known ones.
         """
-        table = self._statements.tables[name]
         if name in self._known:
-            written = await self._rows.execute(table.upsert, name, rows, positions)
+            written = await self._rows.execute(self._rows.upsert(name), name, rows, positions)
             if written.loaded == len(rows):
                 self._known.remove(name)
             return written
-        inserted = await self._rows.execute(table.insert, name, rows, positions)
+        inserted = await self._rows.execute(self._rows.insert(name), name, rows, positions)
         if inserted.loaded == inserted.accepted:
             return inserted
         self._known.add(name)
         refused = {reject.position for reject in inserted.rejects}
         places = [place for place, at in enumerate(positions[: inserted.orphan]) if at not in refused]
         updated = await self._rows.execute(
-            table.upsert, name, [rows[place] for place in places], [positions[place] for place in places]
+            self._rows.upsert(name), name, [rows[place] for place in places], [positions[place] for place in places]
         )
         orphan = inserted.orphan if updated.orphan is None else places[updated.orphan]
         # What is refused behind an orphan waits with it, and is refused again.
@@ -218,11 +201,10 @@ class SQLiteLoad:
 
         After a few batches in a row for which it was in vain, it is not tried any more.
         """
-        repeated = self._statements.tables[name].repeated
-        if repeated is None or self._misses.get(name, 0) > _MOST_MISSES or not rows:
+        if not rows or not self._may_follow(name):
             return False
         if name not in self._following:
-            self._following[name] = Following(self._connection, repeated, 0)
+            self._follow(name, 0)
         if await self._following[name].goes_on_with(rows):
             self._misses[name] = 0
             return True
@@ -230,12 +212,18 @@ class SQLiteLoad:
         self._misses[name] = self._misses.get(name, 0) + 1
         return False
 
+    def _may_follow(self, name: str) -> bool:
+        return name in self._repeating and self._misses.get(name, 0) <= _MOST_MISSES
+
+    def _follow(self, name: str, after: int) -> None:
+        self._following[name] = Following(self._connection, self._statements.of(name, "arrays"), after)
+
     async def _find_place(self, name: str, rows: Sequence[Row]) -> None:
         table = self._statements.tables[name]
-        if table.place and table.repeated and rows and self._misses.get(name, 0) <= _MOST_MISSES:
-            key = [rows[-1][place] for place in table.key]
+        if rows and self._may_follow(name):
+            key = [rows[-1][table.names.index(column)] for column in table.key]
             try:
-                for (place,) in await self._connection.execute_fetchall(table.place, key):
-                    self._following[name] = Following(self._connection, table.repeated, place)
+                for (rowid,) in await self._connection.execute_fetchall(self._statements.of(name, "rowid"), key):
+                    self._follow(name, rowid)
             except (sqlite3.Error, *NOT_BOUND) as raised:
                 fault_of(raised)  # a key that was rejected

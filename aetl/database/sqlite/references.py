@@ -11,8 +11,8 @@ from typing import Any
 import aiosqlite
 
 from aetl.database.sqlite.file import pragma_of
-from aetl.database.sqlite.statements import Statements
 from aetl.models import Row
+from aetl.sql import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ async def find_references(connection: aiosqlite.Connection, statements: Statemen
         keys = await pragma_of(connection, "foreign_key_list", name)
         for _, parts in groupby(sorted(keys, key=itemgetter(0, 1)), key=itemgetter(0)):
             _, _, parents, own, others, *_ = zip(*parts, strict=True)
-            if set(own) <= set(table.columns):  # or else it is about a column that no export has
+            if set(own) <= set(table.names):  # or else it is about a column that no export has
                 columns = others if None not in others else await _primary_key(connection, parents[0])
-                places = tuple(map(table.columns.index, own))
+                places = tuple(map(table.names.index, own))
                 found.append(Reference(name, places, names.get(parents[0].casefold(), parents[0]), columns))
     return found
 

@@ -12,7 +12,6 @@ from aetl.database.closure import Closure
 from aetl.database.sqlite.file import pragma_of
 from aetl.database.sqlite.references import Reference
 from aetl.database.sqlite.rows import Rows, Waiting, Written
-from aetl.database.statements import filled_in, quoted
 from aetl.models import Reject, Row
 
 _FEW = 16
@@ -73,7 +72,7 @@ class _Ring:
         self._closure.lose(self._refused)
 
     async def _note(self, name: str, numbered: Sequence[tuple[int, Row]]) -> None:
-        columns = self._rows.statements.tables[name].columns
+        columns = self._rows.statements.tables[name].names
         for each in self._beyond:
             if each.child == name:
                 self._closure.lose(await self._rows.lacking(each, numbered))
@@ -125,7 +124,6 @@ class _Ring:
         refused: dict[int, Reject] = {}
         following = next(skipped, None)
         for first, name, rows, positions in self._batches():
-            table = self._rows.statements.tables[name]
             new: list[int] = []
             known: list[int] = []
             for place in range(len(rows)):
@@ -134,7 +132,7 @@ class _Ring:
                 else:
                     (known if self._is_known[first + place] else new).append(place)
             # One that is known is left alone, but not before the database has looked whether it could hold it.
-            for statement, places in ((table.insert, known), (table.upsert, new)):
+            for statement, places in ((self._rows.insert(name), known), (self._rows.upsert(name), new)):
                 if places:
                     at = [positions[place] for place in places]
                     written = await self._rows.execute(statement, name, [rows[place] for place in places], at)
@@ -161,7 +159,7 @@ class _Ring:
         """Why a row is lost; where it was never tried, the database may refuse it for itself as well."""
         if self._within:
             return await self._rows.orphan(name, row, position)
-        written = await self._rows.execute(self._rows.statements.tables[name].insert, name, [row], [position])
+        written = await self._rows.execute(self._rows.insert(name), name, [row], [position])
         return written.rejects[0] if written.rejects else await self._rows.orphan(name, row, position)
 
     def _batches(self) -> Iterator[tuple[int, str, Sequence[Row], Sequence[int]]]:
@@ -177,19 +175,21 @@ class _Ring:
 
         While one is outstanding it searches, for each row, the tables that refer to its own.
         """
-        connection, ledger = self._rows.connection, self._rows.statements.ledger
+        connection, statements = self._rows.connection, self._rows.statements
+        quoted = statements.dialect.quoted
         await connection.execute("PRAGMA defer_foreign_keys = ON")
         made: list[str] = []
         for each in self._upon if self._within and len(self._is_known) > _FEW else ():
-            columns = [self._rows.statements.tables[each.child].columns[place] for place in each.places]
+            columns = [statements.tables[each.child].names[place] for place in each.places]
             if not await self._has_index(each.child, columns):
                 made.append(quoted(f"_aetl_reference_{len(made)}"))
-                key = ", ".join(map(quoted, columns))
-                names = {"index": made[-1], "table": quoted(each.child), "key": key}
-                await connection.execute(filled_in(ledger["index"], **names))
+                indexed = [{"column": quoted(column)} for column in columns]
+                await connection.execute(
+                    statements.plain("make_index", index=made[-1], table=quoted(each.child), indexed=indexed)
+                )
         yield
         for name in made:
-            await connection.execute(filled_in(ledger["drop_index"], index=name))
+            await connection.execute(statements.plain("drop_index", index=name))
         await connection.execute("PRAGMA defer_foreign_keys = OFF")
 
     async def _has_index(self, table: str, columns: Sequence[str]) -> bool:

@@ -12,12 +12,12 @@ import aiosqlite
 
 from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
 from aetl.database.spool import Spool
+from aetl.database.sqlite.exact import affinity
 from aetl.database.sqlite.file import pragma_of
 from aetl.database.sqlite.references import Reference
-from aetl.database.sqlite.statements import Statements
-from aetl.database.statements import filled_in, quoted
 from aetl.errors import DatabaseRefused
 from aetl.models import Reject, Row
+from aetl.sql import Statements
 
 NOT_BOUND = (OverflowError, UnicodeEncodeError)
 """How Python tells of a value that SQLite cannot be given."""
@@ -41,12 +41,9 @@ class Written:
 class Rows:
     """The statements of a database, for rows of its tables."""
 
-    def __init__(
-        self, connection: aiosqlite.Connection, statements: Statements, columns: Mapping[str, Sequence[str]]
-    ) -> None:
+    def __init__(self, connection: aiosqlite.Connection, statements: Statements) -> None:
         self.connection = connection
         self.statements = statements
-        self._columns = columns
         self._reals: dict[str, frozenset[str]] = {}
         self._triggers: Mapping[str, Sequence[str]] = {}
 
@@ -58,6 +55,15 @@ class Rows:
             for name in self.statements.tables
             if (names := [trigger for table, trigger in found if table.casefold() == name.casefold()])
         }
+
+    def insert(self, name: str) -> str:
+        """The statement that brings a row in, and leaves one alone that is there."""
+        return self.statements.of(name, "insert")
+
+    def upsert(self, name: str) -> str:
+        """The statement that brings a row in, and changes one that is there where it differs."""
+        table = self.statements.tables[name]
+        return self.statements.of(name, "upsert" if len(table.key) < len(table.columns) else "insert")
 
     async def execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> Written:
         """Executes a statement for each row, until one refers to nothing.
@@ -132,8 +138,8 @@ class Rows:
     async def known(self, name: str, rows: Iterable[tuple[int, Row]]) -> set[int]:
         """The numbers of those rows whose keys are stored."""
         table = self.statements.tables[name]
-        key = [table.columns[place] for place in table.key]
-        return await self._note("stored", name, key, ((each, *[row[at] for at in table.key]) for each, row in rows))
+        places = list(map(table.names.index, table.key))
+        return await self._note("stored", name, table.key, ((each, *[row[at] for at in places]) for each, row in rows))
 
     async def lacking(self, reference: Reference, rows: Iterable[tuple[int, Row]]) -> set[int]:
         """The numbers of those rows whose reference means no record that is stored."""
@@ -148,19 +154,24 @@ class Rows:
         """
         if table not in self._reals:
             columns = await pragma_of(self.connection, "table_info", table)
-            self._reals[table] = frozenset(name for _, name, kind, *_ in columns if _is_real(kind.upper()))
+            self._reals[table] = frozenset(name for _, name, kind, *_ in columns if affinity(kind) == "REAL")
         return self._reals[table]
 
     async def _note(
         self, statement: str, table: str, columns: Sequence[str], parameters: Iterable[tuple[Any, ...]]
     ) -> set[int]:
-        ledger, reals = self.statements.ledger, await self.reals(table)
-        alike = " AND ".join(
-            filled_in(ledger["alike_real" if column in reals else "alike"], key=quoted(column), number=str(place))
-            for place, column in enumerate(columns, 2)
-        )
+        ledger, quoted, reals = self.statements.ledger, self.statements.dialect.quoted, await self.reals(table)
+        alike = [
+            {
+                "equal": self.statements.plain(
+                    "equal_real" if column in reals else "equal", column=quoted(column), number=str(number)
+                )
+            }
+            for number, column in enumerate(columns, 2)
+        ]
         await self.connection.execute(ledger["note"])
-        await self.connection.executemany(filled_in(ledger[statement], table=quoted(table), alike=alike), parameters)
+        noting = self.statements.plain(statement, table=quoted(table), alike=alike)
+        await self.connection.executemany(noting, parameters)
         numbers = {number for (number,) in await self.connection.execute_fetchall(ledger["noted"])}
         await self.connection.execute(ledger["forget"])
         return numbers
@@ -179,16 +190,19 @@ class Rows:
 
     async def orphan(self, name: str, row: Row, position: int) -> Reject:
         """The reject of a row that refers to nothing."""
-        for place, query in self.statements.tables[name].parents.items():
-            if row[place] is not None:
-                ((exists,),) = await self.connection.execute_fetchall(query, (row[place],))
+        names = self.statements.tables[name].names
+        queries = self.statements.references(name, "exists")
+        for reference, query in zip(self.statements.tables[name].references, queries, strict=True):
+            value = row[names.index(reference.column)]
+            if value is not None:
+                ((exists,),) = await self.connection.execute_fetchall(query, (value,))
                 if not exists:
-                    return reject_orphan(name, self._columns[name], row, position, self._columns[name][place])
-        return reject_row(name, self._columns[name], row, position, "", "refers to a record that does not exist")
+                    return reject_orphan(name, names, row, position, reference.column)
+        return reject_row(name, names, row, position, "", "refers to a record that does not exist")
 
     def reject(self, name: str, row: Row, position: int, error: Exception) -> Reject:
         """The reject of a row that SQLite refuses."""
-        columns = self._columns[name]
+        columns = self.statements.tables[name].names
         pointer = pointer_to(error, columns, row) if isinstance(error, UnicodeEncodeError) else ""
         return reject_row(name, columns, row, position, pointer, _reason(error))
 
@@ -235,11 +249,6 @@ class Waiting:
         """Gives all files back."""
         for name in list(self._spools):
             self.forget(name)
-
-
-def _is_real(kind: str) -> bool:
-    others = ("INT", "CHAR", "CLOB", "TEXT", "BLOB")
-    return any(each in kind for each in ("REAL", "FLOA", "DOUB")) and not any(each in kind for each in others)
 
 
 def _reason(error: Exception) -> str:
