@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 import msgspec
 
@@ -13,14 +13,14 @@ from aetl.logs import log_this
 
 
 @log_this
-async def document(records: AsyncIterator[tuple[str, bytes]]) -> AsyncGenerator[bytes, None]:
-    """The bytes of an export that holds these records: one JSON object with an array per table."""
+async def document(records: AsyncIterator[tuple[str, bytes]], arrays: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+    """The bytes of an export that holds these records: one JSON object with an array per table, named by `arrays`."""
     pieces: list[bytes] = []
     size = 0
     current: str | None = None
     async for table, some in records:
         if table != current:
-            pieces.append((b"{" if current is None else b"],\n") + msgspec.json.encode(table) + b":[")
+            pieces.append((b"{" if current is None else b"],\n") + msgspec.json.encode(arrays[table]) + b":[")
         elif some:
             pieces.append(b",")
         current = table

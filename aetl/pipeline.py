@@ -129,7 +129,8 @@ async def export_from(database: Database, container: Container, contract: Contra
     """Writes all tables of an open database as one export and returns the blob's name."""
     mark = SIMULATED if database.is_simulation else ""
     name = f"{PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}{mark}.json{'.gz' * gzip}"
-    async with aclosing(database.dump_json(contract.encode)) as records, aclosing(document(records)) as chunks:
+    arrays = {table.name: table.array for table in contract.tables.values()}
+    async with aclosing(database.dump_json(contract.encode)) as records, aclosing(document(records, arrays)) as chunks:
         if not gzip:
             await container.write(name, chunks)
         else:
@@ -326,9 +327,9 @@ async def cut(chunks: AsyncIterator[bytes], contract: Contract, tally: Tally) ->
     records = Records(contract.arrays, required=contract.required)
     async for chunk in chunks:
         for batch in records.feed(chunk):
-            yield batch
+            yield replace(batch, table=contract.arrays[batch.table])
     for batch in records.close():
-        yield batch
+        yield replace(batch, table=contract.arrays[batch.table])
     tally.skipped = records.skipped
 
 

@@ -19,7 +19,7 @@ from aetl.database.sqlite.database import SQLite
 from aetl.errors import ConfigurationError, DatabaseNotFound
 from aetl.models import TableCounts
 from aetl.pipeline import export, load
-from tests.exports import in_order, make_export, write
+from tests.exports import event, in_order, make_export, write
 from tests.integration.custom import node, value, write_schema, write_sql
 from tests.integration.databases import Kind
 
@@ -32,6 +32,26 @@ async def test_an_export_is_what_was_loaded(tmp_path: Path, kind: Kind, gzipped:
     data = (tmp_path / "copies" / name).read_bytes()
     assert name.endswith(".json.gz" if gzipped else ".json")
     assert in_order(json.loads(gzip.decompress(data) if gzipped else data)) == in_order(make_export(2500))
+
+
+async def test_a_table_by_another_name_than_its_array_is_loaded_and_exported_as_that_array(
+    tmp_path: Path, kind: Kind
+) -> None:
+    schema = resources.files("aetl").joinpath("json/schema.json").read_text("utf-8")
+    for name in ("sessions", "events", "event_parents"):
+        schema = schema.replace(f'"{name}": {{', f'"{name}": {{ "x-table": "my_{name}",')
+        schema = schema.replace(f'"x-references": "{name}"', f'"x-references": "my_{name}"')
+    (tmp_path / "own.json").write_text(schema)
+    settings = Settings(container="exports", database=kind.url, schema=tmp_path / "own.json")
+    orphan = {**event(9, 9), "id": "orphan"}
+    document = make_export(2)
+    write(tmp_path / "exports", 0, {**document, "events": [*document["events"], orphan]})
+    (report,) = await load(settings, max_rejects=None)
+    assert report.tables["my_events"] == TableCounts(5, 4, 0, 1)
+    assert kind.query("SELECT count(*) FROM my_events") == [(4,)]
+    assert kind.rejects() == [("my_events", 4, "/session_id")]
+    name = await export(settings)
+    assert in_order(json.loads((tmp_path / "exports" / name).read_text())) == in_order(document)
 
 
 @pytest.mark.parametrize("statement", ["select", "encoded"])
