@@ -48,7 +48,7 @@ def read_dialect(name: str, tables: Collection[str], path: Path | None = None) -
 
     Raises ConfigurationError that names file and place.
     """
-    own, shared = _shipped(name if name == "sqlite" else f"{name}_templates"), _shipped("ledger")
+    own, shared = _shipped(name), _shipped("ledger")
     changed = {} if path is None else _changes(_read(path, str(path)), str(path), own, tables)
     return Dialect(
         source=f"yaml/sql/{name}.yaml" if path is None else str(path),

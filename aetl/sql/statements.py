@@ -103,8 +103,11 @@ class Statements:
 
     def references(self, table: str, operation: str) -> list[str]:
         """A statement for each reference of a table's, in the contract's order."""
-        items = self._references(self.tables[table])
-        return [self.with_names(table, operation, **item) for item in items]
+        return [self.reference(table, operation, each) for each in self.tables[table].references]
+
+    def reference(self, table: str, operation: str, reference: Reference) -> str:
+        """A table's statement about one reference, which need not be the contract's."""
+        return self.with_names(table, operation, **self._reference(self.tables[table], reference))
 
     def added(self, table: str, column: Column) -> str:
         """The statement that adds a column to a table that is there."""
@@ -170,14 +173,26 @@ class Statements:
         if column.type == "json" and "as_json" in self.dialect.operations:
             item["as_json"] = self._fill("operations/as_json", self.dialect.operations["as_json"], item)
         if "staged" in more:
-            staged = more["staged"][column.type]
-            found = self._types.get(table.name, {}).get(column.name, staged)
-            item |= {"staged": staged, "new": f"new.{quoted}" + f"::{found}" * (found != staged), "read": quoted}
-            if found in more["read"]:
-                item["read"] = self._fill(f"read/{found}", more["read"][found], item)
-            elif found != staged:
-                item["read"] += f"::{staged}"
+            item |= self._as_there(column, quoted, self._types.get(table.name))
         return item
+
+    def _as_there(self, column: Column, quoted: str, there: Mapping[str, str] | None) -> dict[str, str]:
+        """How a column is written, read and compared by the type that it has in the database, where it is there."""
+        more = self.dialect.more
+        staged: str = more["staged"][column.type]
+        found = staged if there is None else there.get(column.name)
+        read = quoted if found == staged else f"{quoted}::{staged}"
+        if found is None:
+            read = f"NULL::{staged}"
+        elif found in more["read"] and found != staged:
+            read = self._fill(f"read/{found}", more["read"][found], {"column": quoted})
+        return {
+            "staged": staged,
+            "new": f"new.{quoted}" + f"::{found}" * (found not in (staged, None)),
+            "read": read,
+            "alike": more["compared"].get(found, ""),
+            "by_bytes": more["by_bytes"].get(staged, ""),
+        }
 
     def _fill(self, place: str, template: str, names: Names) -> str:
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -18,49 +19,37 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "good": {"type": ["boolean", "null"]},
     },
 }
-POSTGRESQL_CREATE = {
-    "nodes": "CREATE TABLE nodes (id bigint NOT NULL, above bigint, label text NOT NULL)",
-    "values": """CREATE TABLE "values" (
-        node bigint NOT NULL, name text NOT NULL, amount double precision NOT NULL, good boolean
-    )""",
-}
-POSTGRESQL_KEYS = {
-    "nodes": [
-        "ALTER TABLE nodes ADD PRIMARY KEY (id)",
-        "ALTER TABLE nodes ADD FOREIGN KEY (above) REFERENCES nodes (id)",
-        "ALTER TABLE nodes ADD CONSTRAINT label_is_good CHECK (label <> 'bad')",
-    ],
-    "values": [
-        'ALTER TABLE "values" ADD PRIMARY KEY (node, name)',
-        'ALTER TABLE "values" ADD FOREIGN KEY (node) REFERENCES nodes (id)',
-        'ALTER TABLE "values" ADD CONSTRAINT amount_is_positive CHECK (amount >= 0)',
-    ],
-}
-POSTGRESQL_STAGE = {
-    "nodes": "CREATE TEMPORARY TABLE _aetl_nodes (position bigint, id bigint, above bigint, label text) ON COMMIT DROP",
-    "values": """CREATE TEMPORARY TABLE _aetl_values (
-        position bigint, node bigint, name text, amount double precision, good boolean
-    ) ON COMMIT DROP""",
-}
 KEYS = {"nodes": ["id"], "values": ["node", "name"]}
+REFERENCES = {("nodes", "above"): "nodes", ("values", "node"): "nodes.id"}
 CREATE = {
-    "nodes": """CREATE TABLE IF NOT EXISTS nodes (
-        id INTEGER NOT NULL PRIMARY KEY,
-        above INTEGER REFERENCES nodes (id),
-        label TEXT NOT NULL CHECK (label <> 'bad')
-    )""",
-    "values": """CREATE TABLE IF NOT EXISTS "values" (
-        node INTEGER NOT NULL REFERENCES nodes (id),
-        name TEXT NOT NULL,
-        amount REAL NOT NULL CHECK (amount >= 0),
-        good INTEGER,
-        PRIMARY KEY (node, name)
-    )""",
+    "sqlite": {
+        "nodes": """CREATE TABLE nodes (
+            id INTEGER NOT NULL PRIMARY KEY,
+            above INTEGER REFERENCES nodes (id),
+            label TEXT NOT NULL CHECK (label <> 'bad')
+        )""",
+        "values": """CREATE TABLE "values" (
+            node INTEGER NOT NULL REFERENCES nodes (id),
+            name TEXT NOT NULL,
+            amount REAL CHECK (amount IS NOT NULL) CHECK (amount >= 0),
+            good INTEGER,
+            PRIMARY KEY (node, name)
+        )""",
+    },
+    "postgresql": {
+        "nodes": """CREATE TABLE nodes (
+            id bigint NOT NULL, above bigint, label text NOT NULL CONSTRAINT label_is_good CHECK (label <> 'bad')
+        )""",
+        "values": """CREATE TABLE "values" (
+            node bigint NOT NULL,
+            name text NOT NULL,
+            amount double precision
+                CONSTRAINT amount_is_there CHECK (amount IS NOT NULL) CONSTRAINT amount_is_positive CHECK (amount >= 0),
+            good boolean
+        )""",
+    },
 }
-PARENTS = {
-    "nodes": {"above": "SELECT :above IS NULL OR EXISTS (SELECT 1 FROM nodes WHERE id = :above)"},
-    "values": {"node": "SELECT EXISTS (SELECT 1 FROM nodes WHERE id = :node)"},
-}
+"""What the contract does not say: constraints, and that an amount is never missing."""
 
 
 def node(number: float, above: int | None = None, label: str = "a") -> dict[str, Any]:
@@ -71,81 +60,39 @@ def value(of: int, name: str = "x", amount: float | None = 1.5, good: bool | Non
     return {"node": of, "name": name, "amount": amount, "good": good}
 
 
-def write_schema(folder: Path) -> Path:
+def write_schema(folder: Path, **columns: dict[str, Any]) -> Path:
+    """The contract; `columns` replace some of the table nodes."""
     path = folder / "own.json"
-    tables = {
-        name: {
+    tables = {}
+    for name, own in COLUMNS.items():
+        properties = {column: dict(kind) for column, kind in own.items()} | (columns if name == "nodes" else {})
+        for (table, column), target in REFERENCES.items():
+            if table == name:
+                properties[column]["x-references"] = target
+        tables[name] = {
             "type": "array",
+            "x-key": KEYS[name],
+            "x-indexes": [["above"]] if name == "nodes" else [],
             "items": {
                 "type": "object",
-                "required": list(columns),
+                "required": list(properties),
                 "additionalProperties": False,
-                "properties": columns,
+                "properties": properties,
             },
         }
-        for name, columns in COLUMNS.items()
-    }
     path.write_text(json.dumps({"type": "object", "required": list(COLUMNS), "properties": tables}))
     return path
 
 
-def write_sql(folder: Path, dialect: str = "sqlite", **changes: Any) -> Path:
-    """The SQL file; `changes` replace what stands in the entry of the table nodes."""
-    shipped = yaml.safe_load(resources.files("aetl").joinpath(f"yaml/sql/{dialect}.yaml").read_text("utf-8"))
-    tables = {name: {"sqlite": _table, "postgresql": _postgresql_table}[dialect](name) for name in COLUMNS}
-    tables["nodes"] |= changes
+def write_sql(
+    folder: Path, dialect: str = "sqlite", replaced: Mapping[str, str] = MappingProxyType({}), **operations: str
+) -> Path:
+    """The SQL file; `replaced` are parts of the tables' definitions and what stands for them, `operations` others."""
     path = folder / "own.yaml"
-    path.write_text(yaml.safe_dump({"tables": tables, "ledger": shipped["ledger"]}, sort_keys=False))
+    tables = dict(CREATE[dialect])
+    for old, new in replaced.items():
+        assert any(old in create for create in tables.values())
+        tables = {name: create.replace(old, new) for name, create in tables.items()}
+    content = {"tables": {name: {"create": create} for name, create in tables.items()}, "operations": operations}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
-
-
-def _table(name: str) -> dict[str, Any]:
-    columns, key = list(COLUMNS[name]), ", ".join(KEYS[name])
-    rest = [column for column in columns if column not in KEYS[name]]
-    changes = ", ".join(f"{each} = excluded.{each}" for each in rest)
-    differs = " OR ".join(f"{each} IS NOT excluded.{each}" for each in rest)
-    insert = f'INSERT INTO "{name}" ({", ".join(columns)}) VALUES ({", ".join(f":{column}" for column in columns)})'
-    return {
-        "key": KEYS[name],
-        "create": CREATE[name],
-        "indexes": ["CREATE INDEX IF NOT EXISTS nodes_above ON nodes (above)"] if name == "nodes" else [],
-        "upsert": f"{insert} ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE {differs}",
-        "insert": f"{insert} ON CONFLICT ({key}) DO NOTHING",
-        "select": f'SELECT {", ".join(columns)} FROM "{name}"',
-        "truncate": f'DELETE FROM "{name}"',
-        "parents": PARENTS[name],
-    }
-
-
-def _postgresql_table(name: str) -> dict[str, Any]:
-    columns, key = list(COLUMNS[name]), ", ".join(KEYS[name])
-    rest = [column for column in columns if column not in KEYS[name]]
-    both, staging = ", ".join(columns), f"_aetl_{name}"
-
-    def row(of: str) -> str:
-        return f"({', '.join(f'{of}.{column}' for column in rest)})"
-
-    insert = f'INSERT INTO "{name}" AS old ({both}) SELECT {both} FROM {staging} ORDER BY position'
-    changes = ", ".join(f"{each} = excluded.{each}" for each in rest)
-    column, target = ("above", "nodes") if name == "nodes" else ("node", "nodes")
-    return {
-        "key": KEYS[name],
-        "create": POSTGRESQL_CREATE[name],
-        "keys": POSTGRESQL_KEYS[name],
-        "stage": POSTGRESQL_STAGE[name],
-        "upsert": f"""{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}
-            WHERE {row("old")} IS DISTINCT FROM {row("excluded")}""",
-        "insert": f"{insert} ON CONFLICT ({key}) DO NOTHING",
-        "restage": f"""INSERT INTO {staging} (position, {both})
-            SELECT row_number() OVER (ORDER BY ctid) - 1, {both} FROM "{name}" """,
-        "staged": f"SELECT * FROM {staging} ORDER BY position",
-        "clear": f"TRUNCATE {staging}",
-        "parents": {
-            column: f"DELETE FROM {staging} AS new WHERE {column} IS NOT NULL AND NOT EXISTS"
-            f" (SELECT 1 FROM {target} WHERE id = new.{column})"
-            + f" AND NOT EXISTS (SELECT 1 FROM {staging} WHERE id = new.{column})" * (name == target)
-            + " RETURNING *"
-        },
-        "select": f'SELECT {both} FROM "{name}"',
-        "truncate": f'TRUNCATE "{name}" CASCADE',
-    }

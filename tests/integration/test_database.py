@@ -92,7 +92,8 @@ INDEXES = {
 async def test_what_refers_to_another_record_is_found_by_an_index(kind: Kind) -> None:
     """Or else whoever deletes a record waits until all that may refer to it is read."""
     await load_into(kind, make_export())
-    indexes = {name for (name,) in kind.query(INDEXES[kind.dialect]) if not name.startswith("_aetl")}
+    found = [name.removesuffix("_idx") for (name,) in kind.query(INDEXES[kind.dialect])]
+    indexes = {name for name in found if not name.startswith("_aetl")}
     assert indexes == {"events_session_id_ts", "events_session_id_kind_ts", "event_parents_parent_id"}
 
 

@@ -10,8 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aetl.contract import Contract
-from aetl.database.postgresql.statements import read_table
-from aetl.database.statements import read_statements
+from aetl.sql import Statements, read_dialect
 from tests.postgresql import PostgreSQLServer, running
 from tools.benchmark.cases import NIGHT, Case
 from tools.benchmark.exports import Content
@@ -56,7 +55,7 @@ class PostgreSQLCases:
 
     @cached_property
     def _columns(self) -> dict[str, tuple[str, ...]]:
-        return Contract.read().columns
+        return {name: table.names for name, table in Contract.read().tables.items()}
 
     def _load(self, name: str, title: str, content: Content, *, before: Content | None = None) -> Case:
         def prepare(folder: Path) -> Command:
@@ -84,9 +83,11 @@ class PostgreSQLCases:
     def _copy(self) -> Case:
         def prepare(folder: Path) -> Command:
             self._anew(None)
-            statements = read_statements("postgresql", self._columns, None, read_table)
-            for table in statements.tables.values():
-                for statement in (table.create, *table.keys):
+            tables = Contract.read().tables
+            statements = Statements(read_dialect("postgresql", tables), tables, "public")
+            for name in statements.tables:
+                keys = statements.of(name, "key"), *statements.indexes(name), *statements.references(name, "reference")
+                for statement in (statements.of(name, "create"), *keys):
                     self._server.query(statement, DATABASE)
             copies = [rf"\copy {table} FROM '{self._csv(table)}' CSV" for table in self._columns]
             return self._psql(folder, DATABASE, copies)

@@ -13,8 +13,8 @@ import asyncpg
 
 from aetl.database.postgresql.errors import ERRORS, POOL, SHARED
 from aetl.database.postgresql.session import Connection, connect, fetch
-from aetl.database.postgresql.statements import Statements
 from aetl.errors import DatabaseError, DatabaseInaccessible
+from aetl.sql import Statements
 
 _SECONDS = 3.0
 """How long another session may take to come: one that has to wait for this one to end is proof enough."""

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import asyncpg
 
 from aetl.database.postgresql.session import Connection, fetch
-from aetl.database.postgresql.statements import Statements
-from aetl.database.statements import LEDGER
 from aetl.errors import ConfigurationError, DatabaseInaccessible, DatabaseNotOurs
+from aetl.sql import LEDGER, Statements
 
-MARK = "aetl ledger 1"
+_MARK = re.compile(r"aetl ledger (\d+)")
 """The comment on the ledger: whose it is, and its version."""
 SIMULATION = "aetl_simulation"
 
@@ -64,7 +63,7 @@ async def find_schema(
             f"the database {name} has its ledger in the schema {found['name']}, which this role may not use any more",
             hint=f"Grant USAGE on the schema {found['name']}, or name another one with ?search_path= in the URL.",
         )
-    if usable[0] is not found and (apart := await tables_there(connection, usable[0]["name"], statements)):
+    if usable[0] is not found and (apart := await _tables_there(connection, usable[0]["name"], statements)):
         raise DatabaseNotOurs(
             f"the database {name} has its ledger in the schema {found['name']}, but {', '.join(sorted(apart))} also in"
             f" {usable[0]['name']}, which comes first in the search path: it cannot be told which tables are meant",
@@ -82,7 +81,7 @@ def _in_order(named: Sequence[Sequence[str]], rows: Mapping[str, asyncpg.Record]
 
 
 def _is_ledger(row: asyncpg.Record) -> bool:
-    return re.fullmatch(r"aetl ledger \d+", row["ledger"] or "") is not None
+    return _MARK.fullmatch(row["ledger"] or "") is not None
 
 
 def _names(path: str, user: str, name: str) -> Iterator[Sequence[str]]:
@@ -109,33 +108,36 @@ def _listed(meant: Sequence[Sequence[str]]) -> str:
     return ", ".join(spellings[-1] for spellings in meant)
 
 
-async def ledger_is_there(connection: Connection, name: str, schema: str, statements: Statements) -> bool:
-    """Whether the schema holds aetl's ledger; raises DatabaseNotOurs where its tables are somebody else's."""
+async def ledger_version(connection: Connection, name: str, schema: str, statements: Statements) -> int:
+    """The version of the ledger in the schema, 0 without one.
+
+    Raises DatabaseNotOurs where the tables there are somebody else's, or a newer aetl's.
+    """
     (about,) = await fetch(connection, statements.ledger["schemas"], {"names": [schema]})
     if about["is_there"]:
-        found = re.fullmatch(r"aetl ledger (\d+)", about["ledger"] or "")
+        found = _MARK.fullmatch(about["ledger"] or "")
         if found is None:
             raise DatabaseNotOurs(
                 f"the table _aetl_loads in the schema {schema} of the database {name} was not made by aetl"
             )
-        if about["ledger"] != MARK:
+        if (version := int(found[1])) > statements.version:
             raise DatabaseNotOurs(
-                f"the database {name} has a ledger of version {found[1]}, newer than this aetl knows",
+                f"the database {name} has a ledger of version {version}, newer than this aetl knows",
                 hint="Upgrade aetl.",
             )
-        return True
-    if there := await tables_there(connection, schema, statements):
+        return version
+    if there := await _tables_there(connection, schema, statements):
         raise DatabaseNotOurs(
             f"the table {', '.join(sorted(there))} in the schema {schema} of the database {name} was not made by aetl",
             hint="Name another database, or another schema with ?search_path= in the URL.",
         )
-    return False
+    return 0
 
 
-async def tables_there(connection: Connection, schema: str, statements: Statements) -> set[str]:
-    """Which of the chatbot's tables exist in a schema."""
+async def _tables_there(connection: Connection, schema: str, statements: Statements) -> set[str]:
+    """Which of the contract's tables exist in a schema."""
     parameters = {"schema": schema, "names": list(statements.tables)}
-    return {row["relname"] for row in await fetch(connection, statements.ledger["there"], parameters)}
+    return {row["table"] for row in await fetch(connection, statements.ledger["columns"], parameters)}
 
 
 async def make_simulation(connection: Connection, name: str, statements: Statements) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,17 +14,18 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from aetl.database.postgresql.errors import ERRORS, URL, postgresql_errors
-from aetl.database.statements import PARAMETER
 from aetl.errors import ConfigurationError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
+_PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 _SECONDS_TO_CONNECT = 20.0
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 """Seconds of silence until the system asks, and until it asks again; how often; milliseconds to wait for an answer."""
 _UNDO = "ROLLBACK TO SAVEPOINT aetl; RELEASE SAVEPOINT aetl"
 _SETTINGS = {
     "TimeZone": "UTC",  # what a text without an offset means
+    "DateStyle": "ISO",  # how a date becomes a text
     "work_mem": "64MB",  # for the joins of a load with what is there; of the default 4 MB they spill
     "lock_timeout": "10s",  # another program's lock must not hold a night up
     "idle_in_transaction_session_timeout": "0",  # while an export comes slowly, the server has nothing to do
@@ -107,8 +109,8 @@ def _not_understood() -> ConfigurationError:
 
 @cache
 def _numbered(statement: str) -> tuple[str, tuple[str, ...]]:
-    names = tuple(dict.fromkeys(PARAMETER.findall(statement)))
-    return PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement), names
+    names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
+    return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement), names
 
 
 async def fetch(
@@ -119,10 +121,22 @@ async def fetch(
     return await connection.fetch(text, *[(parameters or {})[name] for name in names])
 
 
-async def execute_many(connection: Connection, statement: str, parameters: Sequence[Mapping[str, Any]]) -> None:
-    """Executes a statement once for each of the parameters, which it takes by name."""
-    text, names = _numbered(statement)
-    await connection.executemany(text, [[each[name] for name in names] for each in parameters])
+class LedgerSession:
+    """A session as the ledger needs it."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
+        with postgresql_errors(self._name):
+            rows: Sequence[Any] = await fetch(self._connection, statement, parameters)
+            return rows
+
+    async def fetch_many(self, statement: str, parameters: Sequence[Mapping[str, Any]]) -> None:
+        text, names = _numbered(statement)
+        with postgresql_errors(self._name):
+            await self._connection.executemany(text, [[each[name] for name in names] for each in parameters])
 
 
 @asynccontextmanager

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from aetl.database.postgresql.session import Connection, fetch
 from aetl.database.postgresql.staging import Staging
-from aetl.database.postgresql.statements import Statements
-from aetl.database.statements import LEDGER
 from aetl.errors import DatabaseNotOurs, DatabaseRefused
+from aetl.sql import LEDGER, Statements
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,16 +50,16 @@ async def look_for_lost(
 
     One that is there with other values is warned of; of an older export it may be.
     """
-    table = staging.table.name
-    ((lost,),) = await connection.fetch(await staging.by_key("lost"))
-    if lost:
+    table = staging.table
+    if lost := await connection.fetchval(staging.statement("lost")):
         by = ", ".join(f"{guard.kind} {guard.name} on {guard.table}" for guard in found)
         raise DatabaseRefused(
-            f"the database {name} did not keep {lost} records of the table {table} that were written there: {by}",
+            f"the database {name} did not keep {lost} records of the table {table.name} that were written there: {by}",
             hint="Drop or disable what removes them, and load again.",
         )
-    if is_older or not await staging.is_alike():
+    if is_older or len(table.key) == len(table.columns):
         return
-    ((altered,),) = await connection.fetch(await staging.by_key("altered"))
-    if altered:
-        _LOG.warning("%s records of %s are there with other values than the export's: see its triggers", altered, table)
+    if altered := await connection.fetchval(staging.statement("altered")):
+        _LOG.warning(
+            "%s records of %s are there with other values than the export's: see its triggers", altered, table.name
+        )

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiosqlite
 
-from aetl.database.rejects import NO_UNICODE, pointer_to, reject_orphan, reject_row
+from aetl.database.rejects import NO_UNICODE, reject_orphan, reject_row
 from aetl.database.spool import Spool
 from aetl.database.sqlite.exact import affinity
 from aetl.database.sqlite.file import pragma_of
@@ -190,21 +190,21 @@ class Rows:
 
     async def orphan(self, name: str, row: Row, position: int) -> Reject:
         """The reject of a row that refers to nothing."""
-        names = self.statements.tables[name].names
+        table = self.statements.tables[name]
         queries = self.statements.references(name, "exists")
-        for reference, query in zip(self.statements.tables[name].references, queries, strict=True):
-            value = row[names.index(reference.column)]
+        for reference, query in zip(table.references, queries, strict=True):
+            value = row[table.names.index(reference.column)]
             if value is not None:
                 ((exists,),) = await self.connection.execute_fetchall(query, (value,))
                 if not exists:
-                    return reject_orphan(name, names, row, position, reference.column)
-        return reject_row(name, names, row, position, "", "refers to a record that does not exist")
+                    return reject_orphan(table, row, position, reference.column)
+        return reject_row(table, row, position, None, "refers to a record that does not exist")
 
     def reject(self, name: str, row: Row, position: int, error: Exception) -> Reject:
         """The reject of a row that SQLite refuses."""
-        columns = self.statements.tables[name].names
-        pointer = pointer_to(error, columns, row) if isinstance(error, UnicodeEncodeError) else ""
-        return reject_row(name, columns, row, position, pointer, _reason(error))
+        table = self.statements.tables[name]
+        at = row.index(error.object) if isinstance(error, UnicodeEncodeError) and error.object in row else None
+        return reject_row(table, row, position, None if at is None else table.names[at], _reason(error))
 
 
 def fault_of(raised: Exception) -> Exception:
