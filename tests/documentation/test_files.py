@@ -102,7 +102,7 @@ def test_the_picture_of_a_terminal_shows_what_the_commands_print() -> None:
 
 def test_the_diagram_names_the_stages_in_the_order_of_the_layers() -> None:
     (diagram,) = blocks("text", page="CONTRIBUTING.md")
-    stages = ["container/", "compression.py", "records.py", "contract.py", "database/"]
+    stages = ["container/", "compression.py", "records.py", "contract/", "database/"]
     places = [diagram.index(stage) for stage in stages]
     assert places == sorted(places)
 
@@ -117,8 +117,23 @@ def test_the_places_to_add_a_database_or_a_container_are_as_told() -> None:
     assert "_MODULES" in section("Adding a database") and re.search(r"^_MODULES = ", database, re.MULTILINE)
     assert "open_database(url, purpose, tables, sql, contract, changes)" in section("Adding a database")
     assert "`open_database(url, purpose, tables, sql, contract, changes)`" in database
+    suite = (ROOT / "tests/integration/databases.py").read_text(encoding="utf-8")
+    for name in ("sqlite_kind", "DIALECTS", "DIFFERENCES"):
+        assert name in section("Adding a database") and name in suite
     assert "open_container(settings)" in section("Adding a container")
     assert "open_container(settings)" in (PACKAGE / "container/__init__.py").read_text(encoding="utf-8")
+
+
+def test_every_database_has_the_files_that_are_told_and_the_rest_stands_beside_them() -> None:
+    lines = section("Adding a database").splitlines()
+    own = {found[1] for line in lines if (found := re.match(r" +\| (\w+\.py) \|", line))}
+    shared = {row[0].strip("`") for row in table_rows(section("Adding a database"))}
+    packages = [path for path in (PACKAGE / "database").iterdir() if (path / "__init__.py").is_file()]
+    assert len(own) > 5 and len(packages) > 1
+    for package in packages:
+        assert own <= {path.name for path in package.iterdir()}
+    there = {f"database/{path.name}" for path in (PACKAGE / "database").glob("*.py")}
+    assert shared == there - {"database/__init__.py"}
 
 
 def test_the_changelog_begins_with_the_version_that_this_is_and_its_date() -> None:
