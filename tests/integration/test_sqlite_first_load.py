@@ -92,12 +92,12 @@ async def test_it_comes_to_the_same_as_loading_into_a_database_that_is_there(
 
 @pytest.mark.parametrize("at_once", [7, 1000])
 async def test_a_record_that_sqlite_refuses_is_rejected_alone(tmp_path: Path, at_once: int) -> None:
-    own = write_sql(tmp_path, types={"integer": "BIGINT CHECK (round <> 77)"})
+    own = write_sql(tmp_path, types={"integer": "BIGINT CHECK (round <> 777)"})
     new, there = (replace(sqlite_kind(tmp_path / f"{name}.db"), sql=own) for name in ("new", "there"))
     await load_into(there, empty(make_export(1)), listed(0))
     document = {**make_export(40), "event_parents": []}
     for place in (40, 79):
-        document["events"][place]["round"] = 77
+        document["events"][place]["round"] = 777
     assert await try_out(statements(own))
     first, later = [await load_into(each, document, at_once=at_once) for each in (new, there)]
     assert first.places == later.places == [("events", 40, ""), ("events", 79, "")]

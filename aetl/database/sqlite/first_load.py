@@ -54,6 +54,8 @@ class FirstLoad:
         self._rows = Rows(connection, statements)
         self._loaded: Counter[str] = Counter(dict.fromkeys(statements.tables, 0))
         self._many = {name: max(1, _MOST_PARAMETERS // len(table.columns)) for name, table in statements.tables.items()}
+        self._append_many = {name: append_of(statements, name, many) for name, many in self._many.items()}
+        self._append_one = {name: append_of(statements, name, 1) for name in statements.tables}
 
     async def begin(self) -> None:
         """Makes the tables, inside the load's transaction."""
@@ -80,13 +82,13 @@ class FirstLoad:
         parts = range(0, len(rows) - len(rows) % many, many)
         try:
             await self._connection.executemany(
-                self._append_of(batch.table, many), (list(chain.from_iterable(rows[at : at + many])) for at in parts)
+                self._append_many[batch.table], (list(chain.from_iterable(rows[at : at + many])) for at in parts)
             )
         except (sqlite3.Error, *NOT_BOUND) as raised:
             fault_of(raised)
         done = self._connection.total_changes - before
         written = await self._rows.execute(
-            self._append_of(batch.table, 1), batch.table, rows[done:], batch.positions[done:]
+            self._append_one[batch.table], batch.table, rows[done:], batch.positions[done:]
         )
         return written.rejects
 
@@ -120,9 +122,6 @@ class FirstLoad:
             for query in self._statements.references(name, "orphan"):
                 if await self._connection.execute_fetchall(query):
                     raise BeginAgain(f"a record of the table {name} refers to nothing")
-
-    def _append_of(self, table: str, many: int) -> str:
-        return append_of(self._statements, table, many)
 
 
 def append_of(statements: Statements, table: str, many: int) -> str:
