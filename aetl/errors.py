@@ -18,6 +18,7 @@ AetlError                       1   unexpected failure
  |   +- DatabaseFull                no room for it
  |   +- DatabaseDamaged             corrupt, or no database at all
  |   +- DatabaseNotOurs             it belongs to somebody else, or has other tables
+ |   +- TablesDiffer                its tables are not as the contract says, and stay as they are
  |   +- DatabaseInaccessible        it cannot be opened or written
  |   +- DatabaseConflict            another transaction came between: the load is tried again
  |   +- DatabaseRefused             it refuses what one export holds
@@ -179,6 +180,13 @@ class DatabaseNotOurs(DatabaseError):
 
     ends_run = True
     hint = "Name another database with --database."
+
+
+class TablesDiffer(DatabaseError):
+    """The tables are others than the contract's in something that aetl does not change by itself."""
+
+    ends_run = True
+    hint = "`aetl check` tells what differs, and what an administrator would run."
 
 
 class DatabaseInaccessible(DatabaseError):

@@ -81,7 +81,7 @@ class Statements:
             self._filled[table, operation] = self.with_names(table, operation)
         return self._filled[table, operation]
 
-    def with_names(self, table: str, operation: str, **more: str | Sequence[Item]) -> str:
+    def with_names(self, table: str, operation: str, /, **more: str | Sequence[Item]) -> str:
         """The same with further names that the caller knows."""
         names = self.names(self.tables[table]) | more
         create = self.dialect.creates.get(table) if operation == "create" else None

@@ -192,7 +192,7 @@ class SQLite:
                 statement = select = self._statements.of(name, "select")
                 if by_key:
                     collation = await key_collation(self._db)
-                    statement = self._statements.with_names(name, "sorted", select=select, collation=collation)
+                    statement = self._statements.with_names(name, "by_key", select=select, collation=collation)
                 rows_of = fetch_rows(self._db, self._path, self._statements, name, statement)
                 async with aclosing(rows_of) as fetched:
                     async for rows in fetched:
