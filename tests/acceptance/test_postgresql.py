@@ -287,16 +287,37 @@ def test_what_is_moved_from_sqlite_and_back_has_the_same_digests(chat: Chat, mon
     assert succeed("digest", "--json") != before
 
 
-def test_columns_to_query_by(chat: Chat) -> None:
-    typed = Path(__file__).resolve().parents[2] / "aetl/yaml/sql/postgresql_typed.yaml"
+TYPED = Path(__file__).resolve().parents[2] / "aetl/yaml/sql/postgresql_typed.yaml"
+OF_ITS_OWN = """
+tables:
+  sessions:
+    create: |
+      CREATE TABLE {schema}.{table} (id text COLLATE "C" NOT NULL, started_at timestamptz NOT NULL, meta jsonb)
+  events:
+    create: |
+      CREATE TABLE {schema}.{table} (
+        id text COLLATE "C" PRIMARY KEY, ts timestamptz NOT NULL, session_id text COLLATE "C" NOT NULL, round bigint,
+        kind text COLLATE "C" NOT NULL, role text NOT NULL, content jsonb NOT NULL, raw_text text, meta json
+      )
+"""
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_columns_to_query_by(chat: Chat, is_first: bool) -> None:
+    """Points in time by their type, and JSON that stands in texts by a table's own definition."""
+    Path("own.yaml").write_text(TYPED.read_text() + OF_ITS_OWN)
+    where = ("--container", "exports", "--database", chat.url(), "--sql", "own.yaml")
+    if not is_first:
+        write(Path("exports"), 0, make_export(1, first=7))
+        succeed("load", *where)
     document = make_export(3)
     document["sessions"][0]["meta"] = '{"b": 1, "a": [true]}'
     document["sessions"][1] |= {"started_at": "2025-03-01T02:00:00"}
     document["sessions"][2] |= {"started_at": "2025-03-01T02:00:00+05:30"}
+    document["events"][0]["meta"] = '{"b": 1}'
     document["events"][1]["content"] = "no JSON"
     document["event_parents"] = document["event_parents"][1:]
-    write(Path("exports"), 0, document)
-    where = ("--container", "exports", "--database", chat.url(), "--sql", typed)
+    write(Path("exports"), 1, document)
     assert "FAILURE" not in succeed("check", *where)
     done = run_aetl("load", *where, "--max-rejects", "1", "--json")
     assert done.returncode == 3, done.stderr
@@ -304,7 +325,7 @@ def test_columns_to_query_by(chat: Chat) -> None:
     assert report["tables"]["events"] == {"read": 6, "loaded": 5, "unchanged": 0, "rejected": 1}
     assert chat.query("SELECT meta -> 'a' ->> 0 FROM sessions WHERE meta ? 'b'") == [("true",)]
     moments = chat.query("SELECT id, extract(epoch FROM started_at)::bigint FROM sessions ORDER BY id")
-    assert [moment for _, moment in moments[1:]] == [1740794400, 1740774600]
+    assert [moment for _, moment in moments[1:3]] == [1740794400, 1740774600]
     name = succeed("export", *where).strip()
     succeed("load", "--container", "exports", "--blob", name, "--database", "back.db")
     again = run_aetl("load", *where, "--blob", name, "--json")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.acceptance.command import fail, run_aetl, succeed
 from tests.exports import make_export, write
@@ -114,47 +113,29 @@ def test_a_path_without_a_schema_for_tables_is_refused(
     assert postgresql.query(WHERE, database) == []
 
 
-@pytest.mark.parametrize("is_qualified", [True, False])
-def test_tables_may_be_called_like_aetls_own(is_qualified: bool, postgresql: PostgreSQLServer, database: str) -> None:
-    names = ("loads", "rejects", "position", "x" * 60)  # _aetl_ before the last is more than a name may have
-    items = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "n": {"type": "number"}}}
-    tables = {name: {"type": "array", "items": items} for name in names}
-    Path("own.json").write_text(json.dumps({"type": "object", "required": list(names), "properties": tables}))
-    schema, temporary = ("{schema}.", "pg_temp.") if is_qualified else ("", "")
-    Path("own.yaml").write_text(
-        yaml.safe_dump({"tables": {name: statements(name, schema, temporary) for name in names}}, sort_keys=False)
-    )
-    where = (
-        "--container", "exports", "--database", postgresql.url(database), "--schema", "own.json", "--sql", "own.yaml"
-    )  # fmt: skip
-    assert "FAILURE" not in succeed("check", "--container", ".", *where[2:])
-    for number, text in enumerate(("old", "new")):
-        write(Path("exports"), number, {name: [{"id": "1", "n": number}, {"id": f"{text}"}] for name in names})
-        succeed("load", *where)
-    write(Path("exports"), 2, {name: [{"id": "2", "n": 0.5}] for name in names})
-    assert run_aetl("load", *where, "--max-rejects", "all").returncode == 3
-    for name in names:
-        assert postgresql.query(f"SELECT id, n FROM public.{name} ORDER BY id", database) == [
-            ("1", 1), ("new", None), ("old", None),
-        ]  # fmt: skip
-    assert postgresql.query("SELECT status FROM public._aetl_loads", database) == [("loaded",)] * 3
-    assert "FAILURE" not in succeed("check", *where)
-
-
-def statements(name: str, schema: str, temporary: str) -> dict[str, object]:
-    """What a SQL file of one's own says of a table."""
-    table, staging = f"{schema}{name}", f"{temporary}_aetl_{name}"
-    insert = f"INSERT INTO {table} (id, n) SELECT id, n FROM {staging} ON CONFLICT (id) DO"
-    return {
-        "key": ["id"],
-        "create": f'CREATE TABLE {table} (id text COLLATE "C" NOT NULL, n bigint)',
-        "keys": [f"ALTER TABLE {table} ADD PRIMARY KEY (id)"],
-        "stage": f"CREATE TEMPORARY TABLE {staging} (position bigint, id text, n bigint) ON COMMIT DROP",
-        "upsert": f"{insert} UPDATE SET n = excluded.n",
-        "insert": f"{insert} NOTHING",
-        "restage": f"INSERT INTO {staging} SELECT row_number() OVER (ORDER BY ctid) - 1, id, n FROM {table}",
-        "staged": f"SELECT * FROM {staging} ORDER BY position",
-        "clear": f"TRUNCATE {staging}",
-        "select": f"SELECT id, n FROM {table}",
-        "truncate": f"TRUNCATE {table} CASCADE",
-    }
+def test_a_name_that_postgresql_would_cut_off_is_refused_with_its_place(
+    postgresql: PostgreSQLServer, database: str
+) -> None:
+    where = ("--container", "exports", "--database", postgresql.url(database), "--schema", "own.json")
+    for table, column, place in (
+        ("x" * 64, "n", f"the table '{'x' * 64}' is longer than 63 bytes. Give it another name with x-table"),
+        (
+            "t",
+            "ä" * 32,
+            f"the table 't', column '{'ä' * 32}', is longer than 63 bytes. Give it another name with x-column",
+        ),
+        ("t", "xmin", "the table 't', column 'xmin', is the name of a column that the database itself keeps"),
+    ):
+        items = {
+            "type": "object",
+            "required": ["id"],
+            "properties": {"id": {"type": "string"}, column: {"type": "integer"}},
+        }
+        document = {"type": "object", "properties": {table: {"type": "array", "x-key": ["id"], "items": items}}}
+        Path("own.json").write_text(json.dumps(document))
+        write(Path("exports"), 0, {table: [{"id": "1"}]})
+        assert place in fail(2, "load", *where)
+        checked = run_aetl("check", *where)
+        assert checked.returncode == 1
+        assert place.partition(". ")[0] in " ".join(checked.stdout.split())
+    assert postgresql.query(WHERE, database) == []

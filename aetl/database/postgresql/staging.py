@@ -53,9 +53,8 @@ class Staging:
         self._columns = table.names if is_at_once else ("_aetl_position", *table.names)
 
     async def begin(self) -> None:
-        """Makes the temporary table."""
-        if not self.is_at_once:
-            await self.execute("stage")
+        """Makes the temporary table, also where this load needs none: the next one will, and so its right is known."""
+        await self.execute("stage")
 
     def statement(self, operation: str) -> str:
         """A statement about the table or its temporary one."""
