@@ -5,9 +5,8 @@ of each record the array of its values, as an export shows them. The records sta
 holds no spaces between values, and escapes in a text only what JSON asks for: quote, backslash and all below U+0020
 (the shortest way: \\n, not \\u000a). It is what json.dumps(values, ensure_ascii=False, separators=(",", ":")) gives.
 
-A number is written by its value, as JSON has but one kind of them, and which of its own a database chooses is its
-business: a whole one that fits into 64 bits has no fraction (1.0 is 1, and -0.0 is 0); any other is Python's repr(),
-the fewest digits that mean this double.
+A number is written by its value, and which of its own kinds a database chooses is its business; an object or array
+stands there as it is: canonical.py says how.
 
 A database is hashed as lines, too: for each of its tables, in the order of their names, name, rows and SHA-256.
 """
@@ -15,12 +14,12 @@ A database is hashed as lines, too: for each of its tables, in the order of thei
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import msgspec
 
+from aetl.canonical import number
 from aetl.models import DatabaseDigest, Row, TableDigest
 
 _lines = msgspec.json.Encoder().encode_lines
@@ -46,16 +45,10 @@ class TableHash:
 
 
 def canonical(rows: Sequence[Row]) -> bytes:
-    """The lines that are hashed: equal for equal values, and for no others."""
+    """The lines that are hashed: equal for equal values, and for no others. JSON comes as msgspec.Raw."""
     if float in set(map(type, chain.from_iterable(rows))):
-        rows = [tuple([_number(value) if type(value) is float else value for value in row]) for row in rows]
+        rows = [tuple([number(value) if type(value) is float else value for value in row]) for row in rows]
     return _lines(rows)
-
-
-def _number(value: float) -> int | msgspec.Raw:
-    if value.is_integer() and -(2**63) <= value < 2**63:
-        return int(value)
-    return msgspec.Raw(json.dumps(value).encode())  # msgspec has exponents of its own: 1e20 for 1e+20
 
 
 def digest_of_all(tables: Mapping[str, TableDigest]) -> DatabaseDigest:

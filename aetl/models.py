@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -107,7 +107,7 @@ class CheckedBatch:
     """A batch that the contract has judged: `read` records became rows for the database, or rejects.
 
     `positions` says for each row where its record stood in the table's array; `unknown` are the keys for which the
-    contract has no column, and which it lets pass.
+    contract has no column, and which it lets pass, with the number of records that hold each.
     """
 
     table: str
@@ -115,7 +115,7 @@ class CheckedBatch:
     rows: Sequence[Row]
     positions: Sequence[int]
     rejects: Sequence[Reject] = ()
-    unknown: Set[str] = frozenset()
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,9 @@ class LoadReport:
 
     `bytes` are those read from the container, `seconds` the load's whole time. `pending` only occurs in a dry run.
     `skipped` are the export's keys that are no tables of the contract, `unknown_keys` a table's keys that are none of
-    its columns: what they held is not in the database. `faults` say what is wrong with the rejects; the ledger keeps
-    these themselves instead. `contract` is the hash of the contract by which it came in, `changes` what the load
-    changed of the tables to fit it.
+    its columns, with the number of records that held each (None where an older aetl did not count): what they held is
+    not in the database. `faults` say what is wrong with the rejects; the ledger keeps these themselves instead.
+    `contract` is the hash of the contract by which it came in, `changes` what the load changed of the tables to fit it.
     """
 
     blob: str
@@ -170,7 +170,7 @@ class LoadReport:
     error: str | None = None
     exit_code: int = 0
     skipped: Sequence[str] = ()
-    unknown_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unknown_keys: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     faults: Sequence[Fault] = ()
     contract: str | None = None
     changes: Sequence[str] = ()

@@ -38,7 +38,7 @@ class Tally:
         self.first_rejects: list[Reject] = []
         self.faults = Faults()
         self.skipped: Sequence[str] = ()
-        self._unknown: dict[str, dict[str, None]] = {}
+        self._unknown: dict[str, dict[str, int | None]] = {}
         self._tables = dict.fromkeys(self._names, TableCounts())
         self._characters = 0
         self._bytes = 0
@@ -52,11 +52,12 @@ class Tally:
         self._progress.advance(size, 0)
 
     def look_for_unknown_keys(self, batch: CheckedBatch) -> None:
-        """Takes down the keys of some records that the contract lets pass without a column for them."""
+        """Counts the keys of some records that the contract lets pass without a column for them."""
         for key in sorted(batch.unknown):
-            known = self._unknown.setdefault(batch.table, {})
-            if len(known) < _MOST_UNKNOWN:
-                known[key[:_LONGEST_KEY]] = None
+            counts = self._unknown.setdefault(batch.table, {})
+            name = key[:_LONGEST_KEY]
+            if name in counts or len(counts) < _MOST_UNKNOWN:
+                counts[name] = (counts.get(name) or 0) + batch.unknown[key]
 
     def add(self, outcome: Outcome, rejects: Sequence[Reject]) -> None:
         """Counts what became of some records."""
@@ -111,6 +112,6 @@ class Tally:
             error=None if error is None else outgoing(error.line),
             exit_code=0 if error is None else error.exit_code,
             skipped=self.skipped,
-            unknown_keys={table: tuple(keys) for table, keys in self._unknown.items()},
+            unknown_keys={table: dict(counts) for table, counts in self._unknown.items()},
             faults=self.faults.in_order(),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from aetl import __version__
 from aetl.faults import ADD_THE_COLUMN, in_words, is_unknown_key
@@ -34,11 +35,30 @@ def log_report(report: LoadReport, database: str) -> None:
         _LOG.warning("%s: %s", report.blob, line)
 
 
+_MOST_KEYS = 5
+
+
+def _left_out(table: str, counts: Mapping[str, int | None]) -> str:
+    """A line on the keys for which a table has no column: those that most records hold first."""
+    keys = sorted(counts, key=lambda key: -(counts[key] or 0))
+    told = [f"{key!r}{_in_records(counts[key])}" for key in keys[:_MOST_KEYS]]
+    more = len(keys) - len(told)
+    named = ", ".join([*told, *([f"and {more} more"] if more else [])])
+    one = len(keys) == 1
+    return f"{table}: the key{'s' * (not one)} {named} {'was' if one else 'were'} left out: {_NO_COLUMN}"
+
+
+_NO_COLUMN = "the contract has no such column, and no x-rest to keep what it does not know"
+
+
+def _in_records(count: int | None) -> str:
+    return "" if count is None else f" (in {count:,} record{'s' * (count != 1)})"
+
+
 def warnings(report: LoadReport) -> list[str]:
     """A line for whatever an export holds that is not in the database although it was loaded."""
     lines = [f"{name!r} was skipped: the contract knows no such table" for name in report.skipped]
-    for table, keys in report.unknown_keys.items():
-        lines += [f"{table}: the key {key!r} was left out: the contract has no such column" for key in keys]
+    lines += [_left_out(table, counts) for table, counts in report.unknown_keys.items() if counts]
     if report.status == "loaded" and report.rejected:
         read = sum(counts.read for counts in report.tables.values())
         why = in_words(report.faults, report.tables) or "_aetl_rejects says why"

@@ -59,6 +59,8 @@ def report_as_json(report: LoadReport) -> dict[str, Any]:
         content["error"] = report.error
     if lines := warnings(report):
         content["warnings"] = lines
+    if report.unknown_keys:
+        content["unknown_keys"] = report.unknown_keys
     if report.faults:
         content["faults"] = [
             {

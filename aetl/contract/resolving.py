@@ -70,3 +70,15 @@ def merged(root: Mapping[str, Any], schema: Any, path: Path = ()) -> Any:
         result |= link
     del result["$ref"]
     return result
+
+
+def written_out(root: Mapping[str, Any], schema: Any) -> Any:
+    """The same where it says as much as schema and `$ref` together, and else the schema as it stands."""
+    links = [link for _, link in chain(root, schema, ())]
+    if any(
+        keyword not in SAYS_NOTHING and not keyword.startswith(("x-", "$ref"))
+        for link in links[:-1]
+        for keyword in link
+    ):
+        return schema
+    return merged(root, schema)

@@ -142,9 +142,10 @@ def finished(load_id: int, report: LoadReport) -> dict[str, Any]:
 def _tables(report: LoadReport) -> dict[str, dict[str, Any]]:
     """What became of each table of the export: counts, keys that were left out, or that all of it was skipped."""
     tables: dict[str, dict[str, Any]] = {_storable(name): {"skipped": True} for name in report.skipped}
-    tables |= {name: asdict(counts) for name, counts in report.tables.items()}
+    for name, counts in report.tables.items():
+        tables.setdefault(name, {}).update(asdict(counts))  # a key that was skipped may have the name of a table
     for name, keys in report.unknown_keys.items():
-        tables.setdefault(name, {})["unknown_keys"] = [_storable(key) for key in keys]
+        tables.setdefault(name, {})["unknown_keys"] = {_storable(key): count for key, count in keys.items()}
     return tables
 
 
@@ -181,10 +182,17 @@ def report(row: Iterable[Any]) -> LoadReport:
         datetime.fromisoformat(finished_at) if finished_at else None,
         error,
         skipped=tuple(name for name, entry in tables.items() if "skipped" in entry),
-        unknown_keys={name: tuple(entry["unknown_keys"]) for name, entry in tables.items() if "unknown_keys" in entry},
+        unknown_keys={
+            name: _counted(entry["unknown_keys"]) for name, entry in tables.items() if "unknown_keys" in entry
+        },
         contract=contract,
         changes=tuple(json.loads(changes) if changes else ()),
     )
+
+
+def _counted(keys: Mapping[str, int] | Sequence[str]) -> Mapping[str, int | None]:
+    """Keys with the number of records that held each; an older aetl wrote down only the keys."""
+    return keys if isinstance(keys, Mapping) else dict.fromkeys(keys)
 
 
 def _storable(text: str) -> str:

@@ -24,7 +24,11 @@ def schema_of(
 ) -> dict[str, Any]:
     properties = {name: (kinds or {}).get(name, {"type": "string"}) for name in columns}
     items = {"type": "object", "required": list(columns), "additionalProperties": False, "properties": properties}
-    return {"type": "object", "required": [table], "properties": {table: {"type": "array", "items": items | more}}}
+    return {
+        "type": "object",
+        "required": [table],
+        "properties": {table: {"type": "array", "x-key": [columns[0]], "items": items | more}},
+    }
 
 
 def sql_of(table: str, columns: Sequence[str]) -> dict[str, Any]:

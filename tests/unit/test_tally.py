@@ -67,5 +67,20 @@ def test_one_of_each_kind_is_told_and_causes_before_consequences() -> None:
 
 def test_of_a_long_unknown_key_the_beginning_is_told() -> None:
     tally = Tally(listed(1), ["t"], 0, LoggedProgress())
-    tally.look_for_unknown_keys(CheckedBatch("t", 1, [()], [0], unknown={"short", "x" * 10**6}))
-    assert tally.report("loaded").unknown_keys == {"t": ("short", "x" * 80)}
+    tally.look_for_unknown_keys(CheckedBatch("t", 1, [()], [0], unknown={"short": 1, "x" * 10**6: 1}))
+    assert tally.report("loaded").unknown_keys == {"t": {"short": 1, "x" * 80: 1}}
+
+
+def test_the_records_with_an_unknown_key_are_counted_over_all_batches() -> None:
+    tally = Tally(listed(1), ["t", "u"], 0, LoggedProgress())
+    for table, unknown in [("t", {"a": 2, "b": 1}), ("u", {"a": 5}), ("t", {}), ("t", {"b": 3})]:
+        tally.look_for_unknown_keys(CheckedBatch(table, 9, [()] * 9, range(9), unknown=unknown))
+    assert tally.report("loaded").unknown_keys == {"t": {"a": 2, "b": 4}, "u": {"a": 5}}
+
+
+def test_of_very_many_unknown_keys_a_hundred_are_counted_on() -> None:
+    tally = Tally(listed(1), ["t"], 0, LoggedProgress())
+    for _ in range(2):
+        unknown = {f"{number:03}": 1 for number in range(200)}
+        tally.look_for_unknown_keys(CheckedBatch("t", 200, [()] * 200, range(200), unknown=unknown))
+    assert tally.report("loaded").unknown_keys == {"t": {f"{number:03}": 2 for number in range(100)}}
