@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aetl.contract.tables import Column, ColumnType, Table
+from aetl.database import Changes
 from aetl.errors import TablesDiffer
+from aetl.models import Finding
 from aetl.sql import Statements
 
 
@@ -28,7 +30,8 @@ class FoundColumn:
 class FoundTable:
     """A table that is there, with the contract's names where they mean the same; `keys` tell one record from another.
 
-    `primary_key` is the one of them that is shown to people. `indexes` are the others, each by its name.
+    `primary_key` is the one of them that is shown to people, `key_name` what it is called where that has to be known.
+    `indexes` are the others, each by its name.
     """
 
     columns: Mapping[str, FoundColumn]
@@ -36,6 +39,7 @@ class FoundTable:
     keys: Collection[frozenset[str]]
     indexes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_empty: bool = False
+    key_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,10 @@ class Change:
     table: str
     column: Column | None = None
     index: tuple[str, ...] = ()
+
+    @property
+    def is_table(self) -> bool:
+        return self.column is None and not self.index
 
     @property
     def done(self) -> str:
@@ -82,6 +90,11 @@ class Refusal:
     reason: str
     sql: str
 
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return "Change the contract, or " + (f"have an administrator run: {self.sql}" if self.sql else "the table.")
+
     def __str__(self) -> str:
         return f"table {self.table}: {self.reason}"
 
@@ -94,19 +107,27 @@ class Differences:
     refusals: Sequence[Refusal]
     remarks: Sequence[str]
 
+    def findings(self, statements: Statements, changes: Changes) -> Iterator[Finding]:
+        """What `aetl check` tells of it."""
+        for each in self._in_the_way(statements, may_change=changes == "apply"):
+            yield Finding("failure", "tables", f"{each}: `aetl load` would stop", each.advice)
+        if changes == "apply":
+            for change in self.changes:
+                yield Finding("ok", "tables", change.due)
+        for remark in self.remarks:
+            yield Finding("ok", "tables", remark)
+
     def refuse(self, statements: Statements, *, may_change: bool) -> None:
         """Raises TablesDiffer where something stands in the way, or something is to be changed and nothing may be."""
+        if found := self._in_the_way(statements, may_change=may_change):
+            more = f" ({len(found) - 1} more: `aetl check` tells all)" if len(found) > 1 else ""
+            raise TablesDiffer(f"the tables are others than the contract's: {found[0]}{more}", hint=found[0].advice)
+
+    def _in_the_way(self, statements: Statements, *, may_change: bool) -> list[Refusal]:
         found = list(self.refusals)
         if not may_change:
             found += [Refusal(each.table, each.missing, each.statement(statements)) for each in self.changes]
-        if not found:
-            return
-        more = f" ({len(found) - 1} more: `aetl check` tells all)" if len(found) > 1 else ""
-        raise TablesDiffer(
-            f"the tables are others than the contract's: {found[0]}{more}",
-            hint="Change the contract, or "
-            + (f"have an administrator run: {found[0].sql}" if found[0].sql else "the table."),
-        )
+        return found
 
 
 def compare(statements: Statements, found: Mapping[str, FoundTable]) -> Differences:
@@ -178,6 +199,7 @@ def _mending(statements: Statements, table: Table, there: FoundTable, kind: str,
     operation = f"mend_{kind}" if f"mend_{kind}" in statements.dialect.operations else "mend"
     more: dict[str, str | Sequence[Mapping[str, str]]] = {
         "made": statements.with_names(table.name, "create", table=quoted("_aetl_new")),
+        "key_name": quoted(there.key_name),
         "kept": [{"column": quoted(name)} for name in there.columns],
         "unknown": [
             {"column": quoted(name), "found": found.type}

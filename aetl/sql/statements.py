@@ -188,7 +188,7 @@ class Statements:
             read = self._fill(f"read/{found}", more["read"][found], {"column": quoted})
         return {
             "staged": staged,
-            "new": f"new.{quoted}" + f"::{found}" * (found not in (staged, None)),
+            "new": f"new.{quoted}" + f"::{more['written'].get(found, found)}" * (found not in (staged, None)),
             "read": read,
             "alike": more["compared"].get(found, ""),
             "by_bytes": more["by_bytes"].get(staged, ""),

@@ -100,7 +100,8 @@ async def _load(database: Database, document: Document, export: Export, contract
         for outcome in await running.settle():
             tables[outcome.table] += outcome.counts
             rejects += outcome.rejects
-        await running.finish(LoadReport(export.name, export.etag, "loaded", bytes=7, seconds=0.5, tables=tables))
+        report = LoadReport(export.name, export.etag, "loaded", bytes=7, seconds=0.5, tables=tables)
+        await running.finish(replace(report, changes=running.changes))
     for name, counts in tables.items():
         assert counts.read == len(document[name]) == counts.loaded + counts.unchanged + counts.rejected
         assert min(counts.loaded, counts.unchanged, counts.rejected) >= 0

@@ -12,15 +12,22 @@ import asyncpg
 
 from aetl.contract.tables import Table
 from aetl.database import BeginAgain, Changes, Purpose
+from aetl.database.changes import compare
 from aetl.database.ledger import Ledger, NoLedger
 from aetl.database.postgresql.check import examine
 from aetl.database.postgresql.dump import fetch_records
 from aetl.database.postgresql.errors import ERRORS, postgresql_errors
 from aetl.database.postgresql.load import PostgreSQLLoad
 from aetl.database.postgresql.pool import is_pooled, refuse_shared_session
-from aetl.database.postgresql.schema import SIMULATION, check_encoding, find_schema, ledger_version, make_simulation
+from aetl.database.postgresql.schema import apply, find_tables, lacking_references
+from aetl.database.postgresql.search_path import (
+    SIMULATION,
+    check_encoding,
+    find_schema,
+    ledger_version,
+    make_simulation,
+)
 from aetl.database.postgresql.session import Connection, LedgerSession, close, connect, fetch, name_of, set_up
-from aetl.database.postgresql.tables import look
 from aetl.database.postgresql.triggers import guards, refuse_on_ledger
 from aetl.errors import DatabaseNotFound, LoadRunning
 from aetl.models import Export, Finding, LoadReport, Reject, Row
@@ -133,13 +140,14 @@ class PostgreSQL:
 
     async def _begin(self, export: Export) -> PostgreSQLLoad:
         """Makes what is missing, and the export's row in the ledger."""
+        found = await find_tables(self._db, self._schema, self._statements)
+        differences = compare(self._statements, found)
+        differences.refuse(self._statements, may_change=not found or self._changes == "apply")
         ledger = await self._today()
-        found = await look(self._db, self._schema, self._statements)
-        made = frozenset(self._statements.tables.keys() - found.types.keys())
-        for name in made:
-            await self._db.execute(self._statements.of(name, "create"))
-        if made:
-            found = await look(self._db, self._schema, self._statements)
+        is_first = not found
+        if differences.changes:
+            await apply(self._db, self._statements, differences)
+            found = await find_tables(self._db, self._schema, self._statements)
         others = await guards(self._db, self._schema, self._statements)
         refuse_on_ledger(others, self._name)
         load_id, is_older = await ledger.begin(export, self._contract)
@@ -151,8 +159,9 @@ class PostgreSQL:
             ledger,
             load_id,
             found,
-            changes=(),
-            made=made,
+            changes=() if is_first else [each.done for each in differences.changes],
+            made={each.table for each in differences.changes if each.is_table},
+            lacking=lacking_references(self._statements, differences.changes, found),
             guards=others,
             is_older=is_older,
             is_straight=export.name != self._begun_again,
@@ -194,9 +203,9 @@ class PostgreSQL:
     async def _records(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[asyncpg.Record]], None]:
         async with self._transaction(isolation="repeatable_read", readonly=True):
             with postgresql_errors(self._name):
-                found = await look(self._db, self._schema, self._statements)
+                found = await find_tables(self._db, self._schema, self._statements)
             for name, table in self._tables.items():
-                if name not in found.types:  # the next load makes it
+                if name not in found:  # the next load makes it
                     yield name, []
                     continue
                 fetched = fetch_records(self._db, self._name, self._statements, table, by_key=by_key)
@@ -207,7 +216,8 @@ class PostgreSQL:
     async def truncate(self) -> None:
         async with self._transaction():
             with postgresql_errors(self._name):
-                for name in reversed(self._statements.tables):
+                found = await find_tables(self._db, self._schema, self._statements)
+                for name in found:
                     await self._db.execute(self._statements.of(name, "truncate"))
                 await self._ledger_there.truncate()
 
@@ -221,7 +231,7 @@ class PostgreSQL:
         return await self._ledger.last_success()
 
     async def examine(self) -> list[Finding]:
-        found = examine(self._db, self._name, self._schema, self._statements, version=self._version)
+        found = examine(self._db, self._name, self._schema, self._statements, self._changes, version=self._version)
         return [each async for each in found]
 
     @property

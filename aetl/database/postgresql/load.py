@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 
+from aetl.contract.tables import Reference
 from aetl.database import BeginAgain
 from aetl.database.groups import in_groups
 from aetl.database.ledger import Ledger
 from aetl.database.postgresql.errors import ERRORS, postgresql_errors
 from aetl.database.postgresql.merging import Merging
+from aetl.database.postgresql.schema import PostgreSQLTable, make_key, make_references
 from aetl.database.postgresql.session import Connection
 from aetl.database.postgresql.staging import OF_THE_ROW, Staging
-from aetl.database.postgresql.tables import Found, make_key, make_references, referring
 from aetl.database.postgresql.triggers import Guard, look_for_lost
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, TableCounts
 from aetl.sql import Statements
@@ -43,10 +44,11 @@ class PostgreSQLLoad:
         statements: Statements,
         ledger: Ledger,
         load_id: int,
-        found: Found,
+        found: Mapping[str, PostgreSQLTable],
         *,
         changes: Sequence[str],
-        made: frozenset[str],
+        made: Set[str],
+        lacking: Mapping[str, Sequence[Reference]],
         guards: Sequence[Guard],
         is_older: bool,
         is_straight: bool,
@@ -60,9 +62,13 @@ class PostgreSQLLoad:
         self._ledger = ledger
         self._found = found
         self._made = made
+        self._lacking = lacking
         self._guards = guards
         self._is_older = is_older
-        references = {name: referring(table, found) for name, table in statements.tables.items()}
+        references = {
+            name: list(dict.fromkeys((*table.references, *found[name].references)))
+            for name, table in statements.tables.items()
+        }
         self._groups = in_groups({name: {each.table for each in own} for name, own in references.items()})
         self._staging = {
             table: Staging(
@@ -82,14 +88,17 @@ class PostgreSQLLoad:
 
     def _takes_all(self, name: str) -> bool:
         """Whether this load made a table, which takes whatever its temporary table would."""
-        types, staged = self._found.types[name], self._statements.dialect.more["staged"]
-        is_alike = all(types.get(each.name) == staged[each.type] for each in self._statements.tables[name].columns)
-        return name in self._made and name in self._found.bare and is_alike
+        columns, staged = self._found[name].columns, self._statements.dialect.more["staged"]
+        is_alike = all(
+            each.name in columns and columns[each.name].type == staged[each.type]
+            for each in self._statements.tables[name].columns
+        )
+        return name in self._made and self._found[name].is_bare and is_alike
 
     def _lacks_foreign_key(self, staging: Staging) -> bool:
         """Whether the database itself would take a record that refers to nothing."""
         name = staging.table.name
-        return name not in self._made and not set(staging.references) <= set(self._found.references[name])
+        return not {*self._found[name].references, *self._lacking.get(name, ())}.issuperset(staging.references)
 
     async def begin(self) -> None:
         """Makes the temporary tables."""
@@ -111,7 +120,8 @@ class PostgreSQLLoad:
             await self._copied()
             try:
                 for name in self._made:
-                    await make_key(self._connection, self._statements, self._statements.tables[name], self._found)
+                    table = self._statements.tables[name]
+                    await make_key(self._connection, self._statements, table, self._found[name])
                 brought = [outcome for group in self._groups for outcome in await self._bring_in(group)]
             except OF_THE_ROW as error:
                 if not any(staging.is_at_once for staging in self._staging.values()):
@@ -124,8 +134,8 @@ class PostgreSQLLoad:
             return self._refused + brought
 
     async def _bring_in(self, group: Sequence[str]) -> list[Outcome]:
-        for name in self._made.intersection(group):
-            await make_references(self._connection, self._statements, self._statements.tables[name], self._found)
+        for name in group:
+            await make_references(self._connection, self._statements, name, self._lacking.get(name, ()))
         some = [self._staging[name] for name in group]
         outcomes = [Outcome(each.table.name, TableCounts(0, each.count)) for each in some]
         if not some[0].is_at_once:

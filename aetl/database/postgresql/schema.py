@@ -1,154 +1,132 @@
-"""The one schema that aetl works in: found once at the start, and named in every statement from then on."""
+"""The tables of a PostgreSQL schema as the database itself knows them, and what makes them the contract's."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import asyncpg
-
+from aetl.contract.tables import ColumnType, Reference, Table
+from aetl.database.changes import Change, Differences, FoundColumn, FoundTable
 from aetl.database.postgresql.session import Connection, fetch
-from aetl.errors import ConfigurationError, DatabaseInaccessible, DatabaseNotOurs
-from aetl.sql import LEDGER, Statements
+from aetl.sql import Statements
 
-_MARK = re.compile(r"aetl ledger (\d+)")
-"""The comment on the ledger: whose it is, and its version."""
-SIMULATION = "aetl_simulation"
+_WHOLE: frozenset[ColumnType] = frozenset({"integer"})
+_EXACT: frozenset[ColumnType] = frozenset({"integer", "number"})
+_TEXT: frozenset[ColumnType] = frozenset({"text", "date-time", "date", "json"})
+_MOMENT: frozenset[ColumnType] = frozenset({"text", "date-time"})
+_JSON: frozenset[ColumnType] = frozenset({"text", "json"})
+_OTHER: frozenset[ColumnType] = frozenset({"text"})
+_HOLDS: Mapping[str, Collection[ColumnType]] = {
+    "smallint": _WHOLE,
+    "integer": _WHOLE,
+    "bigint": _WHOLE,
+    "numeric": _EXACT,
+    "double precision": _EXACT,
+    "real": frozenset({"number"}),
+    "boolean": frozenset({"boolean"}),
+    "text": _TEXT,
+    "character varying": _TEXT,
+    "character": _TEXT,
+    "timestamp with time zone": _MOMENT,
+    "timestamp without time zone": _MOMENT,
+    "date": frozenset({"text", "date"}),
+    "json": _JSON,
+    "jsonb": _JSON,
+}
+"""A type by its name -> what it holds; any other, such as uuid or an enum, holds the texts that are its values."""
 
-_ENTRY = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>[^",\s](?:[^",]*[^",\s])?))\s*(?:,|\Z)')
-"""One name of a search path: https://www.postgresql.org/docs/18/runtime-config-client.html#GUC-SEARCH-PATH."""
-_SYSTEM = re.compile(r"pg_|information_schema\Z")
-"""The schemas that PostgreSQL keeps for itself, those of temporary tables among them."""
-_CHOOSE = "Name one with ?search_path= in the URL."
 
+@dataclass(frozen=True)
+class PostgreSQLTable(FoundTable):
+    """`is_bare` says that nothing but the types of its columns decides what it takes.
 
-def check_encoding(session: asyncpg.Record, name: str) -> None:
-    """Raises DatabaseInaccessible where the database cannot hold every text."""
-    if session["encoding"] != "UTF8":
-        raise DatabaseInaccessible(
-            f"the database {name} is encoded in {session['encoding']}, which cannot hold every text",
-            hint="Create one with ENCODING 'UTF8' TEMPLATE template0.",
-        )
-
-
-async def find_schema(
-    connection: Connection, name: str, session: asyncpg.Record, path: str | None, statements: Statements
-) -> str:
-    """The schema to work in, of those that `path` names, or else the session's own search path.
-
-    It is the first one with a ledger of aetl's, wherever another schema may have come before it since then; without any
-    ledger the first one there is, as PostgreSQL itself would have it. Raises ConfigurationError for a path that cannot
-    be meant, DatabaseInaccessible without a schema to work in, DatabaseNotOurs where it cannot be told which is meant.
+    `references` are its foreign keys of one column to tables of the contract.
     """
-    meant = list(_names(path if path is not None else session["path"], session["user"], name))
-    if not (named := [spellings for spellings in meant if not _SYSTEM.match(spellings[0])]):
-        raise ConfigurationError(
-            f"the search_path {_listed(meant)} of the database {name} names no schema where tables can stay",
-            hint=_CHOOSE,
-        )
-    every = [spelling for spellings in named for spelling in spellings]
-    rows = await fetch(connection, statements.ledger["schemas"], {"names": every})
-    there = list(_in_order(named, {row["name"]: row for row in rows}))
-    usable = [row for row in there if row["may_use"]]
-    with_ledger = [row for row in there if _is_ledger(row)]
-    if not (usable or with_ledger):
-        raise DatabaseInaccessible(
-            f"the database {name} has no schema to work in: of the search_path, {_listed(named)}, none "
-            + ("may be used by this role" if there else "exists"),
-            hint="Create the schema, or grant USAGE on it, or name another one with ?search_path= in the URL.",
-        )
-    found = (with_ledger or usable)[0]
-    if not found["may_use"]:
-        raise DatabaseInaccessible(
-            f"the database {name} has its ledger in the schema {found['name']}, which this role may not use any more",
-            hint=f"Grant USAGE on the schema {found['name']}, or name another one with ?search_path= in the URL.",
-        )
-    if usable[0] is not found and (apart := await _tables_there(connection, usable[0]["name"], statements)):
-        raise DatabaseNotOurs(
-            f"the database {name} has its ledger in the schema {found['name']}, but {', '.join(sorted(apart))} also in"
-            f" {usable[0]['name']}, which comes first in the search path: it cannot be told which tables are meant",
-            hint=f"Name the one that is meant, such as ?search_path={found['name']}, in the URL.",
-        )
-    schema: str = found["name"]
-    return schema
+
+    is_bare: bool = False
+    references: Sequence[Reference] = ()
 
 
-def _in_order(named: Sequence[Sequence[str]], rows: Mapping[str, asyncpg.Record]) -> Iterator[asyncpg.Record]:
-    """What is known of each schema that exists, the one with a ledger where there is one in either spelling."""
-    for spellings in named:
-        found = [rows[each] for each in spellings if each in rows]
-        yield from sorted(found, key=_is_ledger, reverse=True)[:1]
-
-
-def _is_ledger(row: asyncpg.Record) -> bool:
-    return _MARK.fullmatch(row["ledger"] or "") is not None
-
-
-def _names(path: str, user: str, name: str) -> Iterator[Sequence[str]]:
-    """The spellings of each schema in a search path, the likeliest first.
-
-    PostgreSQL reads a name without quotes as one in small letters; in a URL `Sch` is meant as it stands where there is
-    no `sch`.
-    """
-    end = 0
-    while end < len(path):
-        if (found := _ENTRY.match(path, end)) is None:
-            raise ConfigurationError(
-                f"the search_path {path!r} of the database {name} cannot be understood",
-                hint='It is a name such as ?search_path=chat in the URL; "a,b" with quotes is one name, a,b two.',
-            )
-        end = found.end()
-        if text := found["bare"]:
-            yield (user,) if text == "$user" else tuple(dict.fromkeys((text.lower(), text)))
-        elif text := found["quoted"].replace('""', '"'):
-            yield (user,) if text == "$user" else (text,)
-
-
-def _listed(meant: Sequence[Sequence[str]]) -> str:
-    return ", ".join(spellings[-1] for spellings in meant)
-
-
-async def ledger_version(connection: Connection, name: str, schema: str, statements: Statements) -> int:
-    """The version of the ledger in the schema, 0 without one.
-
-    Raises DatabaseNotOurs where the tables there are somebody else's, or a newer aetl's.
-    """
-    (about,) = await fetch(connection, statements.ledger["schemas"], {"names": [schema]})
-    if about["is_there"]:
-        found = _MARK.fullmatch(about["ledger"] or "")
-        if found is None:
-            raise DatabaseNotOurs(
-                f"the table _aetl_loads in the schema {schema} of the database {name} was not made by aetl"
-            )
-        if (version := int(found[1])) > statements.version:
-            raise DatabaseNotOurs(
-                f"the database {name} has a ledger of version {version}, newer than this aetl knows",
-                hint="Upgrade aetl.",
-            )
-        return version
-    if there := await _tables_there(connection, schema, statements):
-        raise DatabaseNotOurs(
-            f"the table {', '.join(sorted(there))} in the schema {schema} of the database {name} was not made by aetl",
-            hint="Name another database, or another schema with ?search_path= in the URL.",
-        )
-    return 0
-
-
-async def _tables_there(connection: Connection, schema: str, statements: Statements) -> set[str]:
-    """Which of the contract's tables exist in a schema."""
+async def find_tables(connection: Connection, schema: str, statements: Statements) -> dict[str, PostgreSQLTable]:
+    """Those of the contract's tables that are there; the statements follow the types of their columns from now on."""
     parameters = {"schema": schema, "names": list(statements.tables)}
-    return {row["table"] for row in await fetch(connection, statements.ledger["columns"], parameters)}
+    columns = await fetch(connection, statements.ledger["columns"], parameters)
+    indexes = await fetch(connection, statements.ledger["indexes"], parameters)
+    references = await fetch(connection, statements.ledger["references"], parameters)
+    found = {}
+    for name in dict.fromkeys(row["table"] for row in columns):
+        own = [[row for row in rows if row["table"] == name] for rows in (columns, indexes, references)]
+        found[name] = await _found(connection, statements, statements.tables[name], *own)
+    types = {name: {column: each.type for column, each in table.columns.items()} for name, table in found.items()}
+    statements.for_types(types)
+    return found
 
 
-async def make_simulation(connection: Connection, name: str, statements: Statements) -> None:
-    """Makes the simulation's schema anew; raises DatabaseNotOurs where it holds more than a simulation."""
-    rows = await fetch(connection, statements.ledger["simulation_relations"])
-    others = {row["relname"] for row in rows} - {*statements.tables, *LEDGER}
-    if others:
-        raise DatabaseNotOurs(
-            f"the schema {SIMULATION} of the database {name} holds more than a simulation: {', '.join(sorted(others))}",
-            hint="Move it elsewhere, or name another database with --database; this one was left as it was.",
-        )
-    async with connection.transaction():
-        for each in ("simulation_drop", "simulation_create"):
-            await connection.execute(statements.ledger[each])
+async def _found(
+    connection: Connection,
+    statements: Statements,
+    table: Table,
+    columns: Sequence[Any],
+    indexes: Sequence[Any],
+    references: Sequence[Any],
+) -> PostgreSQLTable:
+    there = {row["column"] for row in columns}
+    is_empty = False
+    if any(column.is_mandatory and column.name not in there for column in table.columns):
+        is_empty = await connection.fetchval(statements.of(table.name, "is_empty"))
+    return PostgreSQLTable(
+        columns={
+            row["column"]: FoundColumn(
+                row["type"], _HOLDS.get(row["base"], _OTHER), row["is_mandatory"], row["has_default"]
+            )
+            for row in columns
+        },
+        primary_key=next((row["columns"] for row in indexes if row["is_primary"]), ()),
+        keys=[frozenset(row["columns"]) for row in indexes if row["is_key"]],
+        indexes={row["name"]: row["columns"] for row in indexes if not row["is_primary"]},
+        is_empty=is_empty,
+        key_name=next((row["name"] for row in indexes if row["is_primary"]), ""),
+        is_bare=all(row["is_bare"] for row in columns),
+        references=[
+            Reference(row["column"], row["parent"], row["target"])
+            for row in references
+            if row["column"] in table.names and row["parent"] in statements.tables
+        ],
+    )
+
+
+def lacking_references(
+    statements: Statements, changes: Sequence[Change], found: Mapping[str, PostgreSQLTable]
+) -> dict[str, list[Reference]]:
+    """The foreign keys that what a load adds still lacks: they are made when all that they refer to have their keys."""
+    lacking: dict[str, list[Reference]] = {}
+    for change in changes:
+        for reference in statements.tables[change.table].references:
+            is_added = change.is_table or (change.column is not None and change.column.name == reference.column)
+            if is_added and reference not in found[change.table].references:
+                lacking.setdefault(change.table, []).append(reference)
+    return lacking
+
+
+async def apply(connection: Connection, statements: Statements, differences: Differences) -> None:
+    """Changes the tables, inside a transaction; new ones are bare."""
+    for change in differences.changes:
+        await connection.execute(change.statement(statements))
+
+
+async def make_key(connection: Connection, statements: Statements, table: Table, found: PostgreSQLTable) -> None:
+    """Gives a table that was bare its key and its indexes, as far as it has none."""
+    if frozenset(table.key) not in found.keys:
+        await connection.execute(statements.of(table.name, "key"))
+    for columns in table.indexes:
+        if columns not in [tuple(each) for each in found.indexes.values()]:
+            await connection.execute(statements.index(table.name, columns))
+
+
+async def make_references(
+    connection: Connection, statements: Statements, name: str, references: Sequence[Reference]
+) -> None:
+    """Gives a table foreign keys; the tables that they refer to have their keys."""
+    for reference in references:
+        await connection.execute(statements.reference(name, "reference", reference))
