@@ -16,6 +16,7 @@ from aetl.values import checked
 from aetl.yaml_text import Document, NotYAML, read_yaml
 
 LogFormat = Literal["text", "json"]
+Changes = Literal["apply", "refuse"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -36,6 +37,7 @@ class Settings:
     database: str = field(default="local.db", repr=False)
     schema: Path | None = None
     sql: Path | None = None
+    changes: Changes = "apply"
     log_file: Path = Path("global.log")
     log_level: LogLevel = "INFO"
     log_format: LogFormat = "text"
@@ -74,6 +76,7 @@ class Options(TypedDict, total=False):
     database: str | os.PathLike[str] | None
     schema: str | os.PathLike[str] | None
     sql: str | os.PathLike[str] | None
+    changes: Changes | None
     log_file: str | os.PathLike[str] | None
     log_level: str | None
     log_format: LogFormat | None

@@ -76,7 +76,9 @@ async def load(
             keep_apart(selection, settings, progress)
             tell_others(selection, settings, progress)
             return [LoadReport(each.name, each.etag, "pending", bytes=each.size) for each in selection.exports]
-        async with open_database(settings.database, "load", contract.tables, settings.sql, contract.hash) as database:
+        async with open_database(
+            settings.database, "load", contract.tables, settings.sql, contract.hash, settings.changes
+        ) as database:
             selection = await select(container, database, latest=latest, blob=blob)
             keep_apart(selection, settings, progress)
             tell_others(selection, settings, progress)

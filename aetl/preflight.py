@@ -63,7 +63,9 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
         except AetlError as error:
             yield _failure("container", error)
     try:
-        async with open_database(settings.database, "check", contract.tables, settings.sql) as database:
+        async with open_database(
+            settings.database, "check", contract.tables, settings.sql, changes=settings.changes
+        ) as database:
             for finding in await database.examine():
                 yield finding
             if database.is_simulation:

@@ -31,6 +31,8 @@ def log_report(report: LoadReport, database: str) -> None:
         _LOG.info("%s: %s, %s: %s", report.blob, report.status, size, counted, extra=fields)
     else:
         _LOG.error("%s: %s, %s: %s", report.blob, report.status, size, report.error, extra=fields)
+    for change in report.changes:
+        _LOG.info("%s: %s", report.blob, change)
     for line in warnings(report):
         _LOG.warning("%s: %s", report.blob, line)
 

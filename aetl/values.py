@@ -14,6 +14,7 @@ from aetl.errors import ConfigurationError
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FORMATS = ("text", "json")
+CHANGES = ("apply", "refuse")
 DAY = 86_400
 """Seconds; a longer pause or silence is a mistake, and no timer takes every number."""
 
@@ -74,6 +75,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "database": _address(check_database),
     "schema": _path,
     "sql": _path,
+    "changes": _choice(CHANGES, str),
     "log_file": _path,
     "log_level": _choice(LEVELS, str.upper),
     "log_format": _choice(FORMATS, str),

@@ -55,6 +55,10 @@ def report_as_json(report: LoadReport) -> dict[str, Any]:
     }
     if report.finished_at is not None:
         content["finished_at"] = report.finished_at.isoformat()
+    if report.contract is not None:
+        content["contract"] = report.contract
+    if report.changes:
+        content["changes"] = list(report.changes)
     if report.error is not None:
         content["error"] = report.error
     if lines := warnings(report):
@@ -123,6 +127,9 @@ def print_reports(reports: Sequence[LoadReport]) -> None:
             first = ("", Text(), "", "")
     if _fits(table, console):
         console.print(table)
+        for report in reports:
+            for change in report.changes:
+                _print_text(console, f"{report.blob}: {change}", "")
         return
     for report in reports:
         _print_line(console, report.blob)
@@ -132,6 +139,8 @@ def print_reports(reports: Sequence[LoadReport]) -> None:
             inner.add_row(*counts)
         if inner.row_count:
             console.print(Padding(inner, (0, 0, 0, 2)), width=max(_width(inner) + 2, console.width), crop=False)
+        for change in report.changes:
+            _print_text(console, change, "  ")
         _print_line(console)
 
 
@@ -299,7 +308,7 @@ def _sums(report: LoadReport) -> tuple[int, int, int]:
 
 
 def _remarks(report: LoadReport) -> list[str]:
-    return [*([report.error] if report.error else []), *warnings(report)]
+    return [*([report.error] if report.error else []), *report.changes, *warnings(report)]
 
 
 def _finished(report: LoadReport) -> str:

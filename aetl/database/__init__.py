@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
+from aetl.config import Changes
 from aetl.contract.tables import Table
 from aetl.errors import ConfigurationError
 from aetl.models import CheckedBatch, Export, Finding, LoadReport, Outcome, Reject, Row
@@ -24,8 +25,6 @@ _MODULES = {
     "postgres": "aetl.database.postgresql",
 }
 """URL scheme -> module with a function `open_database(url, purpose, tables, sql, contract, changes)`."""
-Changes = Literal["apply", "refuse"]
-"""What a load does where the tables are not as the contract says: change them as far as nothing is lost, or nothing."""
 
 
 class BeginAgain(Exception):

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from aetl.config import Changes
 from aetl.contract.tables import Column, ColumnType, Table
-from aetl.database import Changes
 from aetl.errors import TablesDiffer
 from aetl.models import Finding
 from aetl.sql import Statements

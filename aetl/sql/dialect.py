@@ -90,7 +90,7 @@ def _changes(content: Any, source: str, own: Mapping[str, Any], tables: Collecti
         "operations": ("an operation", own["operations"]),
         "tables": ("a table of the contract", tables),
     }
-    for part, entry in _mapping(content, source, "").items():
+    for part, entry in _mapping(content or [], source, "").items():
         if part not in parts:
             raise refuse(source, f"{part!r} is none of {', '.join(parts)}")
         what, known = parts[part]
@@ -103,7 +103,8 @@ def _changes(content: Any, source: str, own: Mapping[str, Any], tables: Collecti
                 value = value["create"]
             if not isinstance(value, str) or not value.strip():
                 raise refuse(source, f"{part}/{name} must be a text")
-    return content or {}
+    found: Mapping[str, Any] = content
+    return found
 
 
 def _mapping(entry: Any, source: str, place: str) -> Mapping[str, Any]:

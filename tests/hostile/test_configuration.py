@@ -103,8 +103,8 @@ def test_files_that_nobody_named_are_not_read(run: Run) -> None:
 
 
 NAMES = st.sampled_from([
-    "container", "database", "schema", "sql", "log_file", "log_level", "log_format", "timeout", "retries", "pause",
-    "environment", "sas", "<<", "1", "",
+    "container", "database", "schema", "sql", "changes", "log_file", "log_level", "log_format", "timeout", "retries",
+    "pause", "environment", "sas", "<<", "1", "",
 ])  # fmt: skip
 SCALARS = (
     st.none()

@@ -85,14 +85,23 @@ def write_schema(folder: Path, **columns: dict[str, Any]) -> Path:
 
 
 def write_sql(
-    folder: Path, dialect: str = "sqlite", replaced: Mapping[str, str] = MappingProxyType({}), **operations: str
+    folder: Path,
+    dialect: str = "sqlite",
+    replaced: Mapping[str, str] = MappingProxyType({}),
+    create: str | None = None,
+    **operations: Any,
 ) -> Path:
-    """The SQL file; `replaced` are parts of the tables' definitions and what stands for them, `operations` others."""
+    """The SQL file; `replaced` are parts of the tables' definitions and what stands for them, `operations` others.
+
+    `create` makes the table nodes instead.
+    """
     path = folder / "own.yaml"
     tables = dict(CREATE[dialect])
     for old, new in replaced.items():
         assert any(old in create for create in tables.values())
         tables = {name: create.replace(old, new) for name, create in tables.items()}
+    if create is not None:
+        tables["nodes"] = create
     content = {"tables": {name: {"create": create} for name, create in tables.items()}, "operations": operations}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path

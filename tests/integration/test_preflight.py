@@ -169,7 +169,7 @@ def other_columns(path: Path) -> None:
         (corrupt, "is corrupt"),
         (text, "is not a SQLite database"),
         (foreign, "was not made by aetl"),
-        (other_columns, "has other tables than the SQL file says"),
+        (other_columns, "table events: the column kind is missing"),
     ],
 )
 async def test_a_database_that_no_load_could_use_is_told_and_left_as_it_was(
@@ -180,8 +180,8 @@ async def test_a_database_that_no_load_could_use_is_told_and_left_as_it_was(
     await load(settings)
     harm(tmp_path / "local.db")
     before = (tmp_path / "local.db").read_bytes()
-    ((level, subject, said),) = await bad(settings)
-    assert (level, subject) == ("failure", "database")
+    (level, subject, said), *_ = await bad(settings)
+    assert (level, subject) == ("failure", "tables" if harm is other_columns else "database")
     assert message in said
     assert (tmp_path / "local.db").read_bytes() == before
 
@@ -203,10 +203,12 @@ async def test_a_schema_file_that_cannot_be_used_ends_it(tmp_path: Path) -> None
     ("changes", "subject", "message"),
     [
         ({"create": "CREATE TABEL nodes (id)"}, "SQL", 'near "TABEL": syntax error'),
-        ({"select": "SELECT id, above, name FROM nodes"}, "SQL", "no such column: name"),
-        ({"select": "SELECT id, above, label FROM nodes WHERE label <> ';--'"}, "SQL", "unrecognized token"),
+        ({"select": "SELECT {columns}, name1 FROM {table}"}, "SQL", "no such column: name1"),
+        ({"select": "SELECT {columns} FROM {table} WHERE true <> ';--'"}, "SQL", "unrecognized token"),
+        ({"select": "SELECT {key} FROM {table}"}, "database", "select must give of nodes the contract's columns"),
         ({"truncate": "DELETE FROM node"}, "SQL", "no such table: node"),
-        ({"upsert": 3}, "database", "tables/nodes/upsert must be a text"),
+        ({"truncate": "DELETE FROM {node}"}, "database", "operations/truncate: nothing is known by {node}"),
+        ({"upsert": 3}, "database", "operations/upsert must be a text"),
     ],
 )
 async def test_a_broken_sql_file_is_told(tmp_path: Path, changes: dict[str, Any], subject: str, message: str) -> None:
@@ -218,7 +220,9 @@ async def test_a_broken_sql_file_is_told(tmp_path: Path, changes: dict[str, Any]
 
 
 async def test_a_column_may_be_named_more_than_once(tmp_path: Path) -> None:
-    again = "INSERT INTO nodes SELECT :id, :above, :label WHERE :label <> '?' ON CONFLICT (id) DO NOTHING"
+    again = (
+        "INSERT INTO {table} SELECT {columns|, |?{number}} WHERE ?1 <> '?' AND ?1 > 0 ON CONFLICT ({key}) DO NOTHING"
+    )
     settings = Settings(
         container="exports", schema=write_schema(tmp_path), sql=write_sql(tmp_path, upsert=again, insert=again)
     )
@@ -236,7 +240,9 @@ async def test_a_table_that_is_new_in_the_schema_is_fine(tmp_path: Path) -> None
     with closing(sqlite3.connect("local.db")) as connection, connection:
         connection.execute('DROP TABLE "values"')
     assert await bad(settings) == []
-    assert "has no table values yet" in json.dumps([finding.message for finding in await findings(settings)])
+    assert "table values: the next load adds it" in json.dumps(
+        [finding.message for finding in await findings(settings)]
+    )
 
 
 async def test_an_identity_that_is_not_installed_is_not_called_fine() -> None:

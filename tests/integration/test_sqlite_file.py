@@ -20,8 +20,8 @@ from aetl.errors import (
     DatabaseInaccessible,
     DatabaseLocked,
     DatabaseNotFound,
-    DatabaseNotOurs,
     LoadRunning,
+    TablesDiffer,
 )
 from aetl.models import LoadReport
 from tests.conftest import ROOT
@@ -270,10 +270,10 @@ async def test_what_is_no_file_is_refused(kind: Kind, url: str) -> None:
         await use(replace(kind, url=url), "load")
 
 
-async def test_other_columns_than_the_sql_files_are_told(kind: Kind, path: Path) -> None:
+async def test_other_columns_than_the_contracts_are_told(kind: Kind, path: Path) -> None:
     await load_into(kind, make_export())
     execute(path, "ALTER TABLE events RENAME COLUMN kind TO sort")
-    with pytest.raises(DatabaseNotOurs, match="has other tables than the SQL file says"):
+    with pytest.raises(TablesDiffer, match="table events: the column kind is missing"):
         await load_into(kind, make_export(first=9), listed(2))
 
 

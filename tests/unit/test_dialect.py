@@ -55,6 +55,7 @@ def test_a_part_may_be_empty(tmp_path: Path, part: str) -> None:
     ("content", "message"),
     [
         ("ledger: {}", "'ledger' is none of types, operations, tables"),
+        ("", "the file must be a mapping"),
         ("- 1", "the file must be a mapping"),
         ("types: 3", "types must be a mapping"),
         ("types: {json: 3}", "types/json must be a text"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 
-from aetl.database import Changes
+from aetl.config import Changes
 from aetl.database.changes import Differences, compare
 from aetl.database.postgresql.dump import check_columns
 from aetl.database.postgresql.errors import ERRORS, as_aetl_error

@@ -10,8 +10,9 @@ from typing import Any, Self, cast
 
 import asyncpg
 
+from aetl.config import Changes
 from aetl.contract.tables import Table
-from aetl.database import BeginAgain, Changes, Purpose
+from aetl.database import BeginAgain, Purpose
 from aetl.database.changes import compare
 from aetl.database.ledger import Ledger, NoLedger
 from aetl.database.postgresql.check import examine

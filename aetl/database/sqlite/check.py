@@ -11,9 +11,13 @@ from pathlib import Path
 
 import aiosqlite
 
+from aetl.config import Changes
+from aetl.database.changes import compare
 from aetl.database.sqlite.bare import creating
+from aetl.database.sqlite.dump import check_columns
 from aetl.database.sqlite.errors import as_aetl_error
-from aetl.database.sqlite.file import in_memory, tables_of
+from aetl.database.sqlite.file import in_memory
+from aetl.database.sqlite.schema import find_tables
 from aetl.models import Finding
 from aetl.sql import Statements
 
@@ -24,7 +28,7 @@ _LEAST_FREE = 200 * 2**20
 
 
 async def examine(
-    path: Path, connection: aiosqlite.Connection | None, statements: Statements
+    path: Path, connection: aiosqlite.Connection | None, statements: Statements, changes: Changes
 ) -> AsyncIterator[Finding]:
     """The findings on the statements, the file (None where there is none yet), its folder and the disk."""
     try:
@@ -43,16 +47,18 @@ async def examine(
         yield Finding("ok", "database", f"{path} does not exist yet; the first load creates it")
     else:
         try:
-            there = await tables_of(connection)
-            await _prepare_all(connection, statements, there)
+            differences = compare(statements, await find_tables(connection, statements))
+            changed = {change.table for change in differences.changes}
+            if not differences.refusals:
+                await _prepare_all(connection, statements, statements.tables.keys() - changed)
             async with connection.execute("PRAGMA quick_check(1)") as cursor:
                 unsound = [text async for (text,) in cursor if text != "ok"]
             if unsound:
                 yield Finding("failure", "database", f"{path} is corrupt: {unsound[0]}", "Restore it from a backup.")
             else:
                 yield Finding("ok", "database", f"{path} is aetl's and sound")
-            for name in statements.tables.keys() - there:
-                yield Finding("ok", "database", f"{path} has no table {name} yet; the next load creates it")
+            for finding in differences.findings(statements, changes):
+                yield finding
         except sqlite3.Error as error:
             found = as_aetl_error(error, path)
             yield Finding("failure", "database", str(found), found.hint)
@@ -81,6 +87,8 @@ async def _prepare_all(connection: aiosqlite.Connection, statements: Statements,
         for operation in OF_ROWS:
             if operation != "upsert" or len(statements.tables[name].key) < len(statements.tables[name].columns):
                 await _prepare(connection, statements.of(name, operation))
+        async with connection.execute(statements.of(name, "select")) as cursor:
+            check_columns(statements, name, [column[0] for column in cursor.description])
         for query in statements.references(name, "exists"):
             await _prepare(connection, query)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing, suppress
@@ -12,17 +10,18 @@ from pathlib import Path
 from typing import Self
 
 import aiosqlite
-from filelock import FileLock, Timeout
 
 from aetl.addresses import path_of
+from aetl.config import Changes
 from aetl.contract.tables import Table
-from aetl.database import BeginAgain, Changes, Purpose
+from aetl.database import BeginAgain, Purpose
+from aetl.database.changes import compare
 from aetl.database.ledger import Ledger, NoLedger
 from aetl.database.sqlite.bare import try_out
 from aetl.database.sqlite.check import examine
-from aetl.database.sqlite.dump import fetch_objects, fetch_rows
+from aetl.database.sqlite.dump import fetch_objects, fetch_rows, nothing
 from aetl.database.sqlite.errors import sqlite_errors
-from aetl.database.sqlite.exact import look_at, may_be_objects
+from aetl.database.sqlite.exact import may_be_objects
 from aetl.database.sqlite.file import (
     OURS,
     SIMULATION,
@@ -39,16 +38,14 @@ from aetl.database.sqlite.file import (
 )
 from aetl.database.sqlite.first_load import FirstLoad
 from aetl.database.sqlite.load import SQLiteLoad
-from aetl.database.sqlite.schema import make_tables
+from aetl.database.sqlite.lock import Lock
+from aetl.database.sqlite.schema import SQLiteTable, apply, find_tables
 from aetl.database.sqlite.session import Session
 from aetl.database.sqlite.transaction import transaction
 from aetl.errors import (
     ConfigurationError,
-    DatabaseFull,
-    DatabaseInaccessible,
     DatabaseLocked,
     DatabaseNotFound,
-    LoadRunning,
 )
 from aetl.models import Export, Finding, LoadReport, Reject, Row
 from aetl.sql import LEDGER, Statements, read_dialect
@@ -65,7 +62,8 @@ def open_database(
     path = path_of(url, "sqlite")
     if path in (Path(), Path(":memory:")):
         raise ConfigurationError("the database must be a file", hint="Name one with --database, such as local.db.")
-    return SQLite(path, purpose, Statements(read_dialect("sqlite", tables, sql), tables), list(tables), contract)
+    statements = Statements(read_dialect("sqlite", tables, sql), tables)
+    return SQLite(path, purpose, statements, list(tables), contract, changes)
 
 
 class SQLite:
@@ -75,16 +73,22 @@ class SQLite:
     """
 
     def __init__(
-        self, path: Path, purpose: Purpose, statements: Statements, order: Sequence[str], contract: str | None
+        self,
+        path: Path,
+        purpose: Purpose,
+        statements: Statements,
+        order: Sequence[str],
+        contract: str | None,
+        changes: Changes,
     ) -> None:
         self._path = path
         self._purpose = purpose
         self._statements = statements
         self._order = order
         self._contract = contract
+        self._changes = changes
         self._connection: aiosqlite.Connection | None = None
-        self._lock = FileLock(f"{path.resolve()}.lock", timeout=0)
-        self._is_made_here = False
+        self._lock = Lock(path)
         self._is_to_begin_again = False
         self._ledger: Ledger | NoLedger = NoLedger()
         self._session: Session | None = None
@@ -94,10 +98,10 @@ class SQLite:
         with sqlite_errors(self._path):
             try:
                 if self._purpose in ("load", "simulate"):
-                    self._acquire_lock()
+                    self._lock.acquire()
                 if self._purpose == "simulate":
                     await remove_simulation(self._path, (*LEDGER, *self._statements.tables))
-                self._is_made_here = self._lock.is_locked and not self._path.exists()
+                    self._lock.look()
                 await self._open()
             except BaseException:
                 await self.__aexit__()
@@ -111,13 +115,7 @@ class SQLite:
                 with suppress(sqlite3.Error):
                     await close(connection)
         finally:
-            if self._lock.is_locked:
-                if self._is_made_here:
-                    self._remove_empty()
-                # Removed while it is held: who waits for the removed file notices, and takes a new one.
-                with suppress(OSError):
-                    Path(self._lock.lock_file).unlink()
-                self._lock.release()
+            self._lock.release()
 
     async def pending(self, exports: Sequence[Export]) -> list[Export]:
         return await self._ledger.pending(exports)
@@ -137,21 +135,37 @@ class SQLite:
         self._is_to_begin_again = False
 
     async def _begin(self, ledger: Ledger, export: Export) -> SQLiteLoad | FirstLoad:
-        is_first = isinstance(self._ledger, NoLedger) and not self._is_to_begin_again
-        keyed = await try_out(self._statements) if is_first else {}
+        found = await find_tables(self._db, self._statements)
+        is_new = isinstance(self._ledger, NoLedger) and not found
+        differences = compare(self._statements, found)
+        differences.refuse(self._statements, may_change=is_new or self._changes == "apply")
+        keyed = await try_out(self._statements) if is_new and not self._is_to_begin_again else {}
         load_id, is_older = await ledger.begin(export, self._contract)
         load: SQLiteLoad | FirstLoad
         if keyed:
             load = FirstLoad(self._db, self._path, self._statements, ledger, keyed, load_id)
         else:
-            load = SQLiteLoad(self._db, self._path, self._statements, ledger, load_id, is_older=is_older)
+            changes = await apply(self._db, self._statements, differences)
+            if changes:
+                found = await find_tables(self._db, self._statements)
+            load = SQLiteLoad(
+                self._db,
+                self._path,
+                self._statements,
+                ledger,
+                found,
+                load_id,
+                is_older=is_older,
+                changes=() if is_new else changes,
+            )
         await load.begin()
         return load
 
     async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
         async with self._changing() as ledger:
             with sqlite_errors(self._path):
-                await make_tables(self._db, self._statements)
+                if isinstance(self._ledger, NoLedger) and not await find_tables(self._db, self._statements):
+                    await apply(self._db, self._statements, compare(self._statements, {}))
             load_id, _ = await ledger.begin(export, self._contract)
             await ledger.keep_rejects(load_id, rejects)
             await ledger.finish(load_id, report)
@@ -188,35 +202,48 @@ class SQLite:
 
     async def dump(self, *, by_key: bool = False) -> AsyncGenerator[tuple[str, list[Row]], None]:
         async with self._reading():
+            found = await find_tables(self._db, self._statements)
+            collation = await key_collation(self._db) if by_key else None
             for name in self._order:
-                statement = select = self._statements.of(name, "select")
-                if by_key:
-                    collation = await key_collation(self._db)
-                    statement = self._statements.with_names(name, "by_key", select=select, collation=collation)
-                rows_of = fetch_rows(self._db, self._path, self._statements, name, statement)
-                async with aclosing(rows_of) as fetched:
+                async with aclosing(self._rows_of(name, found, collation)) as fetched:
                     async for rows in fetched:
                         yield name, rows
 
     async def dump_json(self, encode: Callable[[str, list[Row]], bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
         async with self._reading():
+            found = await find_tables(self._db, self._statements)
             for name in self._order:
-                if may_be_objects(await look_at(self._db, self._statements.tables[name])):
+                if name in found and may_be_objects(self._statements, name, found[name]):
                     objects = fetch_objects(self._db, self._path, self._statements.of(name, "objects"))
                     async with aclosing(objects) as texts:
                         async for some in texts:
                             yield name, some
                 else:
-                    select = self._statements.of(name, "select")
-                    records = fetch_rows(self._db, self._path, self._statements, name, select)
-                    async with aclosing(records) as fetched:
+                    async with aclosing(self._rows_of(name, found)) as fetched:
                         async for rows in fetched:
                             yield name, encode(name, rows)
+
+    def _rows_of(
+        self, name: str, found: Mapping[str, SQLiteTable], collation: str | None = None
+    ) -> AsyncGenerator[list[Row], None]:
+        """The rows of a table, in a digest's order where its collation is given; what is not there yet is NULL."""
+        if name not in found:
+            return nothing()
+        quoted = self._statements.dialect.quoted
+        columns = [
+            {"column": quoted(each) if each in found[name].columns else f"NULL AS {quoted(each)}"}
+            for each in self._statements.tables[name].names
+        ]
+        statement = self._statements.with_names(name, "select", columns=columns)
+        if collation is not None:
+            statement = self._statements.with_names(name, "by_key", select=statement, collation=collation)
+        return fetch_rows(self._db, self._path, self._statements, name, statement)
 
     async def truncate(self) -> None:
         async with self._changing() as ledger:
             with sqlite_errors(self._path):
-                for name in reversed(self._statements.tables):
+                found = await find_tables(self._db, self._statements)
+                for name in (name for name in reversed(self._statements.tables) if name in found):
                     await self._db.execute(self._statements.of(name, "truncate"))
             await ledger.truncate()
 
@@ -230,19 +257,12 @@ class SQLite:
         return await self._ledger.last_success()
 
     async def examine(self) -> list[Finding]:
-        return [finding async for finding in examine(self._path, self._connection, self._statements)]
+        return [finding async for finding in examine(self._path, self._connection, self._statements, self._changes)]
 
     @property
     def _db(self) -> aiosqlite.Connection:
         assert self._connection is not None, "used outside of async with"
         return self._connection
-
-    def _remove_empty(self) -> None:
-        """Removes the file that this command made where nothing came into it."""
-        path = self._path.resolve()
-        with suppress(OSError):
-            if not path.stat().st_size:
-                path.unlink()
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[None]:
@@ -255,30 +275,6 @@ class SQLite:
             if self._session is not None:
                 self._session.check_still_at_rest()
 
-    def _acquire_lock(self) -> None:
-        # The lock would create the folder: a mistyped path must not begin a new database.
-        if not (folder := self._path.resolve().parent).is_dir():
-            raise DatabaseInaccessible(f"the folder {folder} of the database does not exist")
-        if self._path.is_dir():
-            raise DatabaseInaccessible(f"the database {self._path} is a folder")
-        # SQLite would leave a file beside one that it may only read.
-        if self._path.exists() and not os.access(self._path, os.W_OK):
-            raise DatabaseInaccessible(f"the database {self._path} may not be written")
-        lock = Path(self._lock.lock_file)
-        try:
-            if lock.is_dir():  # Windows would call it locked
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            self._lock.acquire()
-        except Timeout as error:
-            raise LoadRunning(f"another load into {self._path} is running") from error
-        except OSError as error:
-            what = f"the database {self._path} cannot be locked: {lock} cannot be written: {error.strerror or error}"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DatabaseFull(what) from error
-            raise DatabaseInaccessible(
-                what, hint="A load needs this file of its own: give this account the right to write it, and its folder."
-            ) from error
-
     async def _open(self) -> None:
         holds_something = False
         if self._path.exists():
@@ -287,7 +283,7 @@ class SQLite:
                     holds_something = await check_owner(connection, self._path, self._statements.version)
                     self.is_simulation = holds_something and await is_simulation(connection)
             except DatabaseLocked:
-                if self._purpose in ("load", "simulate") or not self._is_loading():
+                if self._purpose in ("load", "simulate") or not self._lock.is_held_elsewhere():
                     raise
                 # Only the load that makes a database locks readers out, and there is nothing to read yet.
                 raise DatabaseNotFound(f"the database {self._path} is being made by its first load") from None
@@ -303,17 +299,9 @@ class SQLite:
         elif self._purpose == "read":
             raise DatabaseNotFound(f"the database {self._path} does not exist yet, or holds nothing")
         if holds_something and self._session is not None:
-            self._ledger = Ledger(self._session, self._statements)
+            if await pragma(self._db, "user_version"):
+                self._ledger = Ledger(self._session, self._statements)
             await self._turn_to_wal()
-
-    def _is_loading(self) -> bool:
-        if not Path(self._lock.lock_file).exists():
-            return False
-        try:
-            with self._lock.acquire():
-                return False
-        except (Timeout, OSError):  # a file that is another account's is there while it loads
-            return True
 
     async def _turn_to_wal(self) -> None:
         if self._purpose not in ("load", "simulate"):

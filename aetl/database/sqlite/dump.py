@@ -36,6 +36,11 @@ async def fetch_rows(
                 yield rows
 
 
+async def nothing() -> AsyncGenerator[list[Row], None]:
+    """What there is of a table that is not there yet."""
+    yield []
+
+
 async def fetch_objects(connection: aiosqlite.Connection, path: Path, statement: str) -> AsyncGenerator[bytes, None]:
     """The records of a table as JSON objects with commas between them, which SQLite makes; at least once."""
     connection.text_factory = bytes  # to decode them only to encode them again would take half of the time

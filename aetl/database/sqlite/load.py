@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiosqlite
 
+from aetl.database.groups import in_groups
 from aetl.database.ledger import Ledger
 from aetl.database.sqlite.errors import sqlite_errors
-from aetl.database.sqlite.exact import look_at, may_be_read_ahead
+from aetl.database.sqlite.exact import may_be_read_ahead
 from aetl.database.sqlite.following import Following
-from aetl.database.sqlite.references import find_references, in_groups
+from aetl.database.sqlite.references import references_of
 from aetl.database.sqlite.ring import bring_ring
 from aetl.database.sqlite.rows import NOT_BOUND, Rows, Waiting, Written, fault_of
-from aetl.database.sqlite.schema import make_tables
+from aetl.database.sqlite.schema import SQLiteTable
 from aetl.models import CheckedBatch, LoadReport, Outcome, Reject, Row, TableCounts
 from aetl.sql import Statements
 
@@ -42,12 +43,14 @@ class SQLiteLoad:
         path: Path,
         statements: Statements,
         ledger: Ledger,
+        found: Mapping[str, SQLiteTable],
         load_id: int,
         *,
         is_older: bool,
+        changes: Sequence[str],
     ) -> None:
         self.load_id = load_id
-        self.changes: list[str] = []
+        self.changes = changes
         self.is_finished = False
         self._connection = connection
         self._path = path
@@ -61,15 +64,13 @@ class SQLiteLoad:
         self._misses: dict[str, int] = {}
         self._accepted: Counter[str] = Counter()
         self._loaded: Counter[str] = Counter()
-        self._repeating: set[str] = set()
+        self._repeating = {name for name in statements.tables if may_be_read_ahead(statements, name, found[name])}
+        self._references = references_of(statements, found)
+        self._unenforced = {each.child for each in self._references if not each.is_enforced}
 
     async def begin(self) -> None:
-        """Makes what is missing of the tables, and looks at them."""
-        await make_tables(self._connection, self._statements)
+        """Looks for what others have the database do by itself."""
         await self._rows.look_for_triggers()
-        for table in self._statements.tables.values():
-            if may_be_read_ahead(await look_at(self._connection, table)):
-                self._repeating.add(table.name)
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         with sqlite_errors(self._path):
@@ -84,7 +85,7 @@ class SQLiteLoad:
         rejects: Sequence[Reject] = ()
         if self._is_older and await self._is_repeated(batch.table, batch.rows):
             self._accepted[batch.table] += len(batch.rows)
-        elif self._is_older or batch.table in self._waiting:
+        elif self._is_older or batch.table in self._waiting or batch.table in self._unenforced:
             self.wait(batch.table, batch.rows, batch.positions)
             if self._is_older:
                 await self._find_place(batch.table, batch.rows)
@@ -98,9 +99,12 @@ class SQLiteLoad:
     async def _settle(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
         if self._waiting:
-            references = await find_references(self._connection, self._statements)
-            for group in in_groups(list(self._statements.tables), references):
-                is_ring = len(group) > 1 or any(each.child == each.parent == group[0] for each in references)
+            references = self._references
+            refers_to = {
+                name: {each.parent for each in references if each.child == name} for name in self._statements.tables
+            }
+            for group in in_groups(refers_to):
+                is_ring = len(group) > 1 or group[0] in refers_to[group[0]] or group[0] in self._unenforced
                 if not any(name in self._waiting for name in group):
                     continue
                 if self._is_older or is_ring:

@@ -1,28 +1,28 @@
-"""Which tables of a SQLite database refer to which, as the database itself knows it."""
+"""Which tables of a SQLite database refer to which, by the contract and as the database itself knows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
-import aiosqlite
-
-from aetl.database.sqlite.file import pragma_of
+from aetl.database.sqlite.schema import ForeignKey, SQLiteTable
 from aetl.models import Row
 from aetl.sql import Statements
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A foreign key of the table `child`: the places of its columns in a row, and what they name of `parent`."""
+    """A reference of the table `child`: the places of its columns in a row, and what they name of `parent`.
+
+    Where it is not `is_enforced`, only the contract knows of it: the table was not made by it.
+    """
 
     child: str
     places: tuple[int, ...]
     parent: str
     columns: tuple[str, ...]
+    is_enforced: bool = True
 
     def value(self, row: Row) -> tuple[Any, ...] | None:
         """What a row refers to, or None: with a null in it, a foreign key refers to nothing at all."""
@@ -30,37 +30,14 @@ class Reference:
         return None if None in value else value
 
 
-async def find_references(connection: aiosqlite.Connection, statements: Statements) -> list[Reference]:
-    """All foreign keys of the contract's tables."""
-    found = []
-    names = {name.casefold(): name for name in statements.tables}
+def references_of(statements: Statements, found: Mapping[str, SQLiteTable]) -> list[Reference]:
+    """All references of the contract's tables, those first that the database enforces."""
+    references = []
     for name, table in statements.tables.items():
-        keys = await pragma_of(connection, "foreign_key_list", name)
-        for _, parts in groupby(sorted(keys, key=itemgetter(0, 1)), key=itemgetter(0)):
-            _, _, parents, own, others, *_ = zip(*parts, strict=True)
-            if set(own) <= set(table.names):  # or else it is about a column that no export has
-                columns = others if None not in others else await _primary_key(connection, parents[0])
-                places = tuple(map(table.names.index, own))
-                found.append(Reference(name, places, names.get(parents[0].casefold(), parents[0]), columns))
-    return found
-
-
-def in_groups(tables: Sequence[str], references: Sequence[Reference]) -> Iterator[tuple[str, ...]]:
-    """The tables, those first that others refer to; in one group those that refer to one another in a ring."""
-    below: Mapping[str, set[str]] = {
-        name: {each.parent for each in references if each.child == name} & set(tables) for name in tables
-    }
-    for _ in tables:  # so long a way at most: what they refer to refers to others
-        for parents in below.values():
-            parents.update(*[below[each] for each in parents])
-    left = list(tables)
-    while left:
-        name = next(each for each in left if all(each in below[other] for other in below[each] & set(left)))
-        group = tuple(each for each in left if each == name or (each in below[name] and name in below[each]))
-        yield group
-        left = [each for each in left if each not in group]
-
-
-async def _primary_key(connection: aiosqlite.Connection, table: str) -> tuple[str, ...]:
-    columns = await pragma_of(connection, "table_info", table)
-    return tuple(name for _, name, *_, place in sorted(columns, key=itemgetter(5)) if place)
+        enforced = list(found[name].foreign_keys)
+        own = [ForeignKey((each.column,), each.table, (each.target,)) for each in table.references]
+        for each in (*enforced, *(each for each in own if each not in enforced)):
+            if set(each.columns) <= set(table.names):  # or else it is about a column that no export has
+                places = tuple(map(table.names.index, each.columns))
+                references.append(Reference(name, places, each.parent, each.targets, each in enforced))
+    return references

@@ -157,7 +157,7 @@ class _Ring:
 
     async def _reason(self, name: str, row: Row, position: int) -> Reject:
         """Why a row is lost; where it was never tried, the database may refuse it for itself as well."""
-        if self._within:
+        if self._within or not all(each.is_enforced for each in self._beyond):
             return await self._rows.orphan(name, row, position)
         written = await self._rows.execute(self._rows.insert(name), name, [row], [position])
         return written.rejects[0] if written.rejects else await self._rows.orphan(name, row, position)

@@ -12,9 +12,9 @@ import aiosqlite
 
 from aetl.database.rejects import NO_UNICODE, reject_orphan, reject_row
 from aetl.database.spool import Spool
-from aetl.database.sqlite.exact import affinity
 from aetl.database.sqlite.file import pragma_of
 from aetl.database.sqlite.references import Reference
+from aetl.database.sqlite.schema import affinity
 from aetl.errors import DatabaseRefused
 from aetl.models import Reject, Row
 from aetl.sql import Statements
