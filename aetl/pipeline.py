@@ -329,9 +329,9 @@ async def cut(chunks: AsyncIterator[bytes], contract: Contract, tally: Tally) ->
     records = Records(contract.arrays, required=contract.required)
     async for chunk in chunks:
         for batch in records.feed(chunk):
-            yield replace(batch, table=contract.arrays[batch.table])
+            yield batch
     for batch in records.close():
-        yield replace(batch, table=contract.arrays[batch.table])
+        yield batch
     tally.skipped = records.skipped
 
 

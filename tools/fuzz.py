@@ -58,7 +58,7 @@ def cuts(document: bytes, at: Sequence[int]) -> Iterator[bytes]:
 
 
 def read(chunks: Iterator[bytes]) -> dict[str, list[Any]] | str:
-    records = Records(CONTRACT.tables, required=CONTRACT.required)
+    records = Records(CONTRACT.arrays, required=CONTRACT.required)
     found: dict[str, list[Any]] = {table: [] for table in CONTRACT.tables}
 
     def take(batch: Batch) -> None:

@@ -14,8 +14,8 @@ from aetl.records import Records
 
 contract = Contract.read()
 small = b'{"sessions": [{"id": "a", "started_at": "2025-03-01T02:00:00Z", "meta": "%b"}]}'
-list(map(contract.check, Records(contract.tables, required=()).feed(small % b"x")))
-records = Records(contract.tables, required=())
+list(map(contract.check, Records(contract.arrays, required=()).feed(small % b"x")))
+records = Records(contract.arrays, required=())
 document = small % (b"x" * 50 * 2**20)
 assert not list(records.feed(document[:-3]))
 with open("/proc/self/statm") as file:

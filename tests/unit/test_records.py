@@ -6,7 +6,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aetl import records as records_module
+from aetl import window
 from aetl.errors import ExportMalformed
 from aetl.records import Records
 from aetl.structure import Structure
 
-TABLES = ("sessions", "events")
+TABLES = {"sessions": "sessions", "events": "events"}
 Cuts = Callable[[bytes], Iterator[bytes]]
 
 
@@ -39,10 +39,10 @@ def at_random(seed: int) -> Cuts:
     return cut
 
 
-def read(document: bytes, cut: Cuts = whole, tables: tuple[str, ...] = TABLES, **options: Any) -> dict[str, Any]:
+def read(document: bytes, cut: Cuts = whole, tables: Mapping[str, str] = TABLES, **options: Any) -> dict[str, Any]:
     """The tables that Records finds, each as one list; that every batch begins where the last one ended is checked."""
     records = Records(tables, **options)
-    found: dict[str, list[Any]] = {table: [] for table in tables}
+    found: dict[str, list[Any]] = {table: [] for table in tables.values()}
     for chunk in cut(document):
         for batch in records.feed(chunk):
             assert batch.first == len(found[batch.table])
@@ -302,8 +302,16 @@ def document_of(**arrays: Any) -> bytes:
     return json.dumps({"sessions": [], "events": [], **arrays}, separators=(",", ":")).encode()
 
 
+def test_a_batch_is_for_the_table_and_a_message_names_the_array() -> None:
+    assert read(b'{"a":[1],"b":[]}', tables={"a": "b", "b": "c d"}) == {"b": [1], "c d": []}
+    with pytest.raises(ExportMalformed, match=r"^a\[1\] \(byte 8\): "):
+        read(b'{"a":[1,x],"b":[]}', tables={"a": "b", "b": "c d"})
+    with pytest.raises(ExportMalformed, match=r"^the export lacks the table b$"):
+        read(b'{"a":[]}', tables={"a": "b", "b": "c d"})
+
+
 def test_unknown_keys_are_skipped_and_named_once() -> None:
-    found = Records(("events",))
+    found = Records({"events": "events"})
     document = b'{"b": [{"x": 1}, {"x": 2}], "events": [1], "a": {"c": 1}, "b": 3, "\\u0062": "]", "": null}'
     batches = [*found.feed(document), *found.close()]
     assert [(batch.table, batch.records) for batch in batches] == [("events", [1])]
@@ -311,7 +319,7 @@ def test_unknown_keys_are_skipped_and_named_once() -> None:
 
 
 def test_of_many_or_long_unknown_keys_only_some_is_remembered() -> None:
-    found = Records(("events",))
+    found = Records({"events": "events"})
     many = b",".join(b'"%d":1' % number for number in range(100_000))
     assert list(found.feed(b'{"%b":1,%b,"events":[]}' % (b"k" * 10_000_000, many))) + found.close() == []
     assert found.skipped == ("k" * 80, *map(str, range(99)))
@@ -337,7 +345,7 @@ def test_other_encodings_are_named(encoding: str, size: int) -> None:
 
 
 def test_a_table_that_is_not_required_may_be_missing() -> None:
-    records = Records(["sessions", "events"], required=["sessions"])
+    records = Records(TABLES, required=["sessions"])
     assert [batch.records for batch in records.feed(b'{"sessions":[1]}')] + records.close() == [[1]]
 
 
@@ -443,7 +451,7 @@ class Work:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scanned = self.parsed = 0
-        find, decode = Structure.find, records_module._decode
+        find, decode = Structure.find, window._decode
 
         def counting_find(structure: Structure, buffer: bytearray, start: int) -> int:
             before = structure.position
@@ -463,7 +471,7 @@ class Work:
                 self.parsed += read_to
 
         monkeypatch.setattr(Structure, "find", counting_find)
-        monkeypatch.setattr(records_module, "_decode", counting_decode)
+        monkeypatch.setattr(window, "_decode", counting_decode)
 
 
 @pytest.fixture
