@@ -122,8 +122,12 @@ def test_the_tests_that_need_no_linux_pass_with_windows_own_python(
         "AETL_TEST_AZURITE": azurite.connection_string,
         "AETL_SGD_DEV": wine.windows_path(sgd_exports[0].parent),
     }
-    # PyPI's server does not start under wine; of what is drawn by chance, a few examples show what Windows does.
+    # PyPI's server does not start under wine; of what is drawn by chance, a few examples show what Windows does. Of the
+    # integration tests those where the system answers: files, folders, locks, connections.
     chosen = ("-k", "not postgresql", "--hypothesis-profile=few")
-    suite = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, "tests/unit", "tests/integration")
-    done = aetl.python(*suite, cwd=aetl.source, env=environment, seconds=1200)
+    answering = ("access", "container_folder", "export", "roundtrip", "sqlite_file", "sqlite_owner")
+    files = ("tests/unit", *(f"tests/integration/test_{name}.py" for name in answering))
+    done = aetl.python(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, *files, cwd=aetl.source, env=environment, seconds=1200
+    )
     assert done.code == 0, done.all
