@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
+from aetl.contract.rows import Rows
 from aetl.contract.tables import Table
 from aetl.models import REFERS_TO_NOTHING, Reject, Row
 
@@ -14,9 +16,8 @@ NO_UNICODE = "holds half of a surrogate pair, which is no Unicode text"
 
 def reject_row(table: Table, row: Row, position: int, column: str | None, reason: str, kind: str = "") -> Reject:
     """A reject of a record that had become a row already; `column` is where it is at fault, if that is known."""
-    record = {each.key: value for each, value in zip(table.columns, row, strict=True)}
     pointer = "" if column is None else _pointer_to(table, column)
-    return Reject(table.name, position, pointer, reason, json.dumps(record), kind)
+    return Reject(table.name, position, pointer, reason, _record_of(table, row), kind)
 
 
 def reject_orphan(table: Table, row: Row, position: int, column: str) -> Reject:
@@ -25,6 +26,18 @@ def reject_orphan(table: Table, row: Row, position: int, column: str) -> Reject:
     if len(value) > _MOST_SHOWN:  # a reference may be many megabytes long
         value = f"{value[: _MOST_SHOWN // 2]} ... {value[-_MOST_SHOWN // 2 :]}"
     return reject_row(table, row, position, column, f"{value} refers to no record", REFERS_TO_NOTHING)
+
+
+def _record_of(table: Table, row: Row) -> str:
+    try:
+        return _records_of(table).encode([row]).decode()
+    except (UnicodeEncodeError, OverflowError):  # what no database holds, and no JSON in UTF-8
+        return json.dumps(dict(zip((column.key for column in table.columns), row, strict=True)))
+
+
+@lru_cache(maxsize=100)
+def _records_of(table: Table) -> Rows:
+    return Rows(table, known=frozenset(), required=frozenset())
 
 
 def _pointer_to(table: Table, column: str) -> str:
