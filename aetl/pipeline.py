@@ -291,7 +291,9 @@ async def _bring_in(
             for outcome in await load.settle():
                 tally.add(outcome, ())
             tally.judge(is_read=True)
-            report = replace(tally.report("loaded"), load_id=load.load_id, contract=contract.hash, changes=load.changes)
+            report = replace(
+                tally.report("loaded"), load_id=load.load_id, contract=contract.hash, changes=tuple(load.changes)
+            )
             await load.finish(report)
     except ContractError:
         if tally.export.md5 is not None:

@@ -74,5 +74,5 @@ def records_for(before: int, size: int) -> int:
 def check_columns(statements: Statements, table: str, found: Sequence[str]) -> None:
     """Raises ConfigurationError where somebody's own `select` gives other columns, or in another order."""
     names = statements.tables[table].names
-    if list(found) != list(names):
+    if [name.lower() for name in found] != [name.lower() for name in names]:  # it tells them as the table has them
         raise refuse(statements.source, f"select must give of {table} the contract's columns: {', '.join(names)}")
