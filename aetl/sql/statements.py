@@ -161,12 +161,14 @@ class Statements:
         kind = self.dialect.types[column.type]
         if "collated" in more and kind == "text" and (table.name, column.name) in self._compared:
             kind = more["collated"]
+        has_default = column.is_mandatory and column.default is not None
         item = {
             "column": quoted,
             "number": str(number),
             "type": kind,
             "not_null": " NOT NULL" if column.is_mandatory else "",
-            "default": "" if column.default is None else f" DEFAULT {_literal(column.default)}",
+            # Only where there must be a value: else what an export left out would come back from it.
+            "default": f" DEFAULT {_literal(column.default)}" if has_default else "",
             "text": _literal(column.key),
         }
         item["as_json"] = quoted
