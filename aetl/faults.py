@@ -10,7 +10,7 @@ from aetl.models import REFERS_TO_NOTHING, UNKNOWN_KEY, Fault, Reject, TableCoun
 _MOST_KINDS = 100
 """So many kinds are told apart: every record may have a new key of its own."""
 _MOST_TOLD = 5
-ADD_THE_COLUMN = "Add it to the contract as a column (--schema and --sql), or have it left out of the export."
+ADD_THE_COLUMN = "Add it to the contract as a column (--schema), or have it left out of the export."
 
 
 class Faults:

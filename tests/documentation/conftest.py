@@ -7,6 +7,7 @@ import pytest
 
 import aetl
 from tests.exports import make_export, write
+from tests.integration.conftest import kind as kind
 
 
 @pytest.fixture

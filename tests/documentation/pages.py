@@ -38,6 +38,11 @@ def section(title: str) -> str:
     return str(found[0])
 
 
+def section_blocks(title: str, language: str) -> list[str]:
+    """The fenced blocks of a chapter in a language that `section` leaves in."""
+    return [found[3] for found in _FENCED.finditer(section(title)) if found[2] == language]
+
+
 def without_comments(text: str) -> str:
     """The same text without the blocks in which a comment looks like a heading."""
     return re.sub(r"^ *```(?:sh|yaml)\n.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
