@@ -25,7 +25,7 @@ COMMON = (
     click.option("--database", metavar="URL|FILE", help="A file, or a postgresql:// URL.  [default: local.db]"),
     click.option("--config", type=_PATH, help="A YAML file with settings of your own."),
     click.option("--schema", type=_PATH, help="A JSON Schema of the exports instead of aetl's own."),
-    click.option("--sql", type=_PATH, help="A YAML file with SQL statements instead of aetl's own."),
+    click.option("--sql", type=_PATH, help="A YAML file with types or SQL of your own, for some of aetl's."),
     click.option("--log-file", type=_PATH, help="Where the log goes.  [default: global.log]"),
     click.option(
         "--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
