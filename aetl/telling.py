@@ -50,7 +50,7 @@ def _left_out(table: str, counts: Mapping[str, int | None]) -> str:
     return f"{table}: the key{'s' * (not one)} {named} {'was' if one else 'were'} left out: {_NO_COLUMN}"
 
 
-_NO_COLUMN = "the contract has no such column, and no x-rest to keep what it does not know"
+_NO_COLUMN = "the contract has no such column, and no x-rest"
 
 
 def _in_records(count: int | None) -> str:

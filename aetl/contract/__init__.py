@@ -7,12 +7,11 @@ beside that stands in keywords that begin with x-, of which json/contract.schema
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from aetl.contract import values
 from aetl.contract.deriving import tables_of
@@ -58,7 +57,8 @@ class Contract:
     @cached_property
     def hash(self) -> str:
         """A SHA-256 of the schema as hexadecimal digits: equal whatever the order of its keys and its blanks."""
-        return hashlib.sha256(msgspec.json.encode(self._schema, order="sorted")).hexdigest()
+        text = json.dumps(self._schema, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def check(self, batch: Batch) -> CheckedBatch:
         """Judges one batch."""

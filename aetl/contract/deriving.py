@@ -85,7 +85,7 @@ def _column(key: str, kind: Mapping[str, Any], is_required: bool, is_null_good: 
         epoch=kind.get("x-epoch"),
     )
     default, convert = kind.get("default"), converter(column)
-    return replace(column, default=default if convert is None else convert(default))
+    return replace(column, default=default if convert is None else convert([default])[0])
 
 
 def type_of(kind: Mapping[str, Any]) -> ColumnType:

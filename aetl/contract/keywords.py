@@ -31,8 +31,8 @@ _IN_BOTH = frozenset((
 _REASONS = {
     "format": "of the formats only date-time and date are supported",
     "additionalProperties": "must be true or missing: tables that are not described are skipped with a warning",
-    "$id": "'$id' is only supported at the top: it would change what a '$ref' means",
 }
+_AT_TOP = ("$schema", "$id")
 
 _ONE = ("additionalProperties", "propertyNames", "additionalItems", "items", "contains", "not", "if", "then", "else")
 _NAMED = ("properties", "patternProperties", "dependencies", "dependentSchemas")
@@ -127,16 +127,17 @@ def unsupported(path: Path, schema: Any, role: Role, draft: Draft) -> Iterator[t
     known = _OF_ROLE.get(role, draft.keywords)
     is_reference = "$ref" in schema
     for keyword in schema:
-        if (
-            keyword.startswith("x-")
-            or keyword == "$ref"
-            or (keyword in SAYS_NOTHING and not _is_id(keyword, schema, path))
-        ):
+        if keyword.startswith("x-") or keyword == "$ref":
+            continue
+        if path and keyword in _AT_TOP and not str(schema[keyword]).startswith("#"):
+            yield (*path, keyword), f"{keyword!r} is only supported at the top: it would change what the rest means"
+        if keyword in SAYS_NOTHING:
             continue
         if keyword not in known:
             reason = _REASONS.get(keyword, f"{keyword!r} is not supported here")
-            if keyword in DRAFT_7.keywords | DRAFT_2020_12.keywords and role not in _OF_ROLE:
-                reason += f": it is none of {draft.name}, which $schema tells (or its absence)"
+            other = DRAFT_7 if draft is DRAFT_2020_12 else DRAFT_2020_12
+            if keyword in other.keywords and role not in _OF_ROLE:
+                reason = f"{keyword!r} is of {other.name}, and this contract of {draft.name}: '$schema' says which"
             yield (*path, keyword), reason
         elif is_reference and (draft.is_reference_alone or role not in ("column", "value")):
             yield (*path, keyword), f"{keyword!r} does not count beside '$ref': write it where that leads to"
@@ -146,10 +147,6 @@ def unsupported(path: Path, schema: Any, role: Role, draft: Draft) -> Iterator[t
         if schema.get("format", "date") not in ("date-time", "date"):
             yield (*path, "format"), _REASONS["format"]
         yield from _wrong_patterns(path, schema)
-
-
-def _is_id(keyword: str, schema: Mapping[str, Any], path: Path) -> bool:
-    return keyword == "$id" and path != () and not str(schema["$id"]).startswith("#")
 
 
 def _wrong_patterns(path: Path, schema: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aetl.canonical import wrong
 from aetl.contract.agreement import disagreements
 from aetl.contract.annotations import wrong_annotations
 from aetl.contract.deriving import IsGood
@@ -38,6 +39,9 @@ def _no_schema(schema: Any, draft: Draft | None, _: IsGood) -> _Found:
     from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
     from jsonschema.exceptions import best_match
 
+    if (found := wrong(schema)) is not None:  # what a validator could not even take in
+        yield tuple(found[0]), found[1]
+        return
     validator = Draft202012Validator if draft is DRAFT_2020_12 else Draft7Validator
     # Without formats: what is a regular expression here, Python would not tell.
     check = validator(validator.META_SCHEMA, format_checker=FormatChecker(formats=()))

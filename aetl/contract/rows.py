@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from aetl.canonical import UNFIT, canonical, wrong
+from aetl.canonical import UNFIT, wrong
 from aetl.contract import values
 from aetl.contract.tables import Column, Table
 from aetl.models import Row
@@ -45,9 +45,9 @@ class Rows:
         for place, column, convert in self._to_look_at:
             found = list(map(itemgetter(place), rows))
             if _is_changed(column, found):
-                changed[place] = list(map(convert, found))
+                changed[place] = convert(found)
         if self.table.rest is not None:
-            changed[len(self._kept)] = list(map(self._rest, records))
+            changed[len(self._kept)] = values.json_texts(list(map(self._rest, records)))
         return _with(rows, changed)
 
     def unfit(self, record: Mapping[str, Any]) -> tuple[Sequence[str | int], str, str]:
@@ -55,7 +55,7 @@ class Rows:
         for _, column, convert in self._to_look_at:
             value = record.get(column.key)
             try:
-                convert(value)
+                convert([value])
             except UNFIT as error:
                 if column.type == "json":
                     break
@@ -105,15 +105,15 @@ class Rows:
         return itemgetter(*keys)
 
     @cached_property
-    def _to_look_at(self) -> list[tuple[int, Column, _Convert]]:
+    def _to_look_at(self) -> list[tuple[int, Column, Callable[[Sequence[Any]], list[Any]]]]:
         """The columns whose values may have to be made into others, with their places and what makes them."""
         found = ((place, column, values.converter(column)) for place, column in enumerate(self._kept))
         return [(place, column, convert) for place, column, convert in found if convert is not None]
 
-    def _rest(self, record: Mapping[str, Any]) -> str | None:
+    def _rest(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
         if record.keys() <= self.known:
             return None
-        return canonical({key: value for key, value in record.items() if key not in self.known}).decode()
+        return {key: value for key, value in record.items() if key not in self.known}
 
     @cached_property
     def _hashed(self) -> dict[int, _Convert]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import msgspec
 
-from aetl.canonical import canonical
+from aetl.canonical import canonical, canonical_texts
 from aetl.contract.tables import Column, ColumnType, Epoch
 
 _LEAP_SECOND_OR_MIDNIGHT = re.compile(r"(?<=[0-9]{2})(:?[0-9]{2}:?)60|(?<=[Tt ])24(?=(:?00)*([.,]0*)?([Zz+-]|$))")
@@ -119,9 +118,12 @@ def since_epoch(text: str, unit: Epoch) -> int | float:
     return number if rest == 0 else float(Decimal(total).scaleb(-digits))
 
 
-def json_text(value: Any) -> str | None:
-    """An object or any other JSON value as its one compact text; null is None."""
-    return None if value is None else canonical(value).decode()
+def json_texts(found: Sequence[Any]) -> list[str | None]:
+    """Objects and any other JSON values, each as its one compact text; null is None."""
+    texts: list[str | None] = [*canonical_texts(found)]
+    if None in found:
+        texts = [None if value is None else text for value, text in zip(found, texts, strict=True)]
+    return texts
 
 
 def raw(text: str) -> msgspec.Raw:
@@ -137,11 +139,16 @@ def reparsed(text: str) -> msgspec.Raw:
 _decode = msgspec.json.Decoder().decode
 
 
-def converter(column: Column) -> Callable[[Any], Any] | None:
-    """What makes a record's value, or None, into that of a row, where they are not always the same."""
-    if column.epoch is not None:
-        return partial(moment, unit=column.epoch)
+def converter(column: Column) -> Callable[[Sequence[Any]], list[Any]] | None:
+    """What makes records' values of a column, or None, into those of rows, where they are not always the same."""
+    unit = column.epoch
+    if unit is not None:
+        return lambda found: [moment(value, unit) for value in found]
     return _CONVERTERS.get(column.type)
 
 
-_CONVERTERS: Mapping[ColumnType, Callable[[Any], Any]] = {"integer": whole, "number": double, "json": json_text}
+_CONVERTERS: Mapping[ColumnType, Callable[[Sequence[Any]], list[Any]]] = {
+    "integer": lambda found: list(map(whole, found)),
+    "number": lambda found: list(map(double, found)),
+    "json": json_texts,
+}

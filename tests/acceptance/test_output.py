@@ -303,11 +303,16 @@ def test_keys_that_a_contract_lets_pass_are_told() -> None:
     del schema["properties"]["sessions"]["items"]["additionalProperties"]
     Path("own.json").write_text(json.dumps(schema), "utf-8")
     document = make_export(2)
-    document["sessions"][1]["mood"] = "fine"
+    document["sessions"][1] |= {"mood": "fine", "mode": None}
+    document["sessions"][0]["mood"] = "bad"
     write(EXPORTS, 0, document)
     done = run_aetl("load", "--container", EXPORTS, "--schema", "own.json", "--quiet")
-    left_out = "sessions: the key 'mood' was left out: the contract has no such column"
+    left_out = (
+        "sessions: the keys 'mood' (in 2 records), 'mode' (in 1 record) were left out: "
+        "the contract has no such column, and no x-rest"
+    )
     assert (done.returncode, done.stderr) == (0, f"aetl: warning: {blob_name(0)}: {left_out}\n")
     (load,) = json.loads(succeed("status", "--json", "--schema", "own.json"))["loads"]
     assert load["warnings"] == [left_out]
+    assert load["unknown_keys"] == {"sessions": {"mood": 2, "mode": 1}}
     assert load["tables"]["sessions"] == {"read": 2, "loaded": 2, "unchanged": 0, "rejected": 0}
