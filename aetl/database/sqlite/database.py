@@ -19,7 +19,7 @@ from aetl.database.changes import compare
 from aetl.database.ledger import Ledger, NoLedger
 from aetl.database.sqlite.bare import try_out
 from aetl.database.sqlite.check import examine
-from aetl.database.sqlite.dump import fetch_objects, fetch_rows, nothing
+from aetl.database.sqlite.dump import fetch_objects, fetch_table
 from aetl.database.sqlite.errors import sqlite_errors
 from aetl.database.sqlite.exact import may_be_objects
 from aetl.database.sqlite.file import (
@@ -39,7 +39,7 @@ from aetl.database.sqlite.file import (
 from aetl.database.sqlite.first_load import FirstLoad
 from aetl.database.sqlite.load import SQLiteLoad
 from aetl.database.sqlite.lock import Lock
-from aetl.database.sqlite.schema import SQLiteTable, apply, find_tables
+from aetl.database.sqlite.schema import apply, find_tables
 from aetl.database.sqlite.session import Session
 from aetl.database.sqlite.transaction import transaction
 from aetl.errors import (
@@ -205,7 +205,8 @@ class SQLite:
             found = await find_tables(self._db, self._statements)
             collation = await key_collation(self._db) if by_key else None
             for name in self._order:
-                async with aclosing(self._rows_of(name, found, collation)) as fetched:
+                table = fetch_table(self._db, self._path, self._statements, name, found, collation)
+                async with aclosing(table) as fetched:
                     async for rows in fetched:
                         yield name, rows
 
@@ -219,25 +220,10 @@ class SQLite:
                         async for some in texts:
                             yield name, some
                 else:
-                    async with aclosing(self._rows_of(name, found)) as fetched:
+                    table = fetch_table(self._db, self._path, self._statements, name, found)
+                    async with aclosing(table) as fetched:
                         async for rows in fetched:
                             yield name, encode(name, rows)
-
-    def _rows_of(
-        self, name: str, found: Mapping[str, SQLiteTable], collation: str | None = None
-    ) -> AsyncGenerator[list[Row], None]:
-        """The rows of a table, in a digest's order where its collation is given; what is not there yet is NULL."""
-        if name not in found:
-            return nothing()
-        quoted = self._statements.dialect.quoted
-        columns = [
-            {"column": quoted(each) if each in found[name].columns else f"NULL AS {quoted(each)}"}
-            for each in self._statements.tables[name].names
-        ]
-        statement = self._statements.with_names(name, "select", columns=columns)
-        if collation is not None:
-            statement = self._statements.with_names(name, "by_key", select=statement, collation=collation)
-        return fetch_rows(self._db, self._path, self._statements, name, statement)
 
     async def truncate(self) -> None:
         async with self._changing() as ledger:

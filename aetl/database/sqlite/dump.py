@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import aiosqlite
 
 from aetl.database.sqlite.errors import sqlite_errors
+from aetl.database.sqlite.schema import SQLiteTable
 from aetl.models import Row
 from aetl.sql import Statements
 from aetl.sql.dialect import refuse
@@ -22,23 +23,37 @@ _FIRST, _LAST = -(2**63), 2**63 - 1
 """The rowids of SQLite's first row and last, if there were so many (https://www.sqlite.org/lang_createtable.html#rowid)."""
 
 
-async def fetch_rows(
-    connection: aiosqlite.Connection, path: Path, statements: Statements, table: str, statement: str
+async def fetch_table(
+    connection: aiosqlite.Connection,
+    path: Path,
+    statements: Statements,
+    name: str,
+    found: Mapping[str, SQLiteTable],
+    collation: str | None = None,
 ) -> AsyncGenerator[list[Row], None]:
-    """The records of a table as rows, by one of its statements; of an empty table one empty list."""
+    """The records of a table as rows, in a digest's order where its collation is given; at least one list.
+
+    A column that is not there yet is NULL, and a table empty.
+    """
+    if name not in found:
+        yield []
+        return
+    quoted = statements.dialect.quoted
+    columns = [
+        {"column": quoted(each) if each in found[name].columns else f"NULL AS {quoted(each)}"}
+        for each in statements.tables[name].names
+    ]
+    statement = statements.with_names(name, "select", columns=columns)
+    if collation is not None:
+        statement = statements.with_names(name, "by_key", select=statement, collation=collation)
     # A cursor left open would still be running, and so interrupt the rollback too.
     with sqlite_errors(path):
         async with connection.execute(statement) as cursor:
-            check_columns(statements, table, [column[0] for column in cursor.description])
+            check_columns(statements, name, [column[0] for column in cursor.description])
             rows = cast("list[Row]", await cursor.fetchmany(ROWS_AT_ONCE))
             yield rows
             while rows := cast("Any", await cursor.fetchmany(ROWS_AT_ONCE)):
                 yield rows
-
-
-async def nothing() -> AsyncGenerator[list[Row], None]:
-    """What there is of a table that is not there yet."""
-    yield []
 
 
 async def fetch_objects(connection: aiosqlite.Connection, path: Path, statement: str) -> AsyncGenerator[bytes, None]:
