@@ -176,7 +176,7 @@ class DatabaseDamaged(DatabaseError):
 
 
 class DatabaseNotOurs(DatabaseError):
-    """The database holds something that aetl did not make, or its tables differ from the SQL file's."""
+    """The database holds something that aetl did not make, or cannot do what a statement asks of it."""
 
     ends_run = True
     hint = "Name another database with --database."

@@ -34,13 +34,14 @@ _BY_CODE: dict[int, tuple[type[DatabaseError], str]] = {
     sqlite3.SQLITE_NOLFS: (DatabaseInaccessible, "is too large for this file system"),
     sqlite3.SQLITE_TOOBIG: (DatabaseError, "cannot hold a value that large"),
     sqlite3.SQLITE_NOMEM: (DatabaseError, "needs more memory than there is"),
-    sqlite3.SQLITE_ERROR: (DatabaseNotOurs, "has other tables than the SQL file says"),
-    sqlite3.SQLITE_SCHEMA: (DatabaseNotOurs, "has other tables than the SQL file says"),
+    sqlite3.SQLITE_ERROR: (DatabaseNotOurs, "does not take a statement for its tables"),
+    sqlite3.SQLITE_SCHEMA: (DatabaseNotOurs, "does not take a statement for its tables"),
     sqlite3.SQLITE_CONSTRAINT: (DatabaseRefused, "has a constraint that the export breaks"),
     sqlite3.SQLITE_MISMATCH: (DatabaseRefused, "has a column of another type than a value of the export"),
 }
 
 
+_STATEMENT = "`aetl check` tries them all: mend the file that --sql names, or name another database with --database."
 _DISK = "Check the disk, and whether a file may become that large there (ulimit -f, quota)."
 
 
@@ -58,7 +59,9 @@ def as_aetl_error(error: sqlite3.Error | sqlite3.Warning | OSError, path: Path) 
     )
     if code & 0xFF == sqlite3.SQLITE_IOERR:
         return kind(f"the database {path} {meaning} ({error})", hint=_DISK)
-    told = f" ({error})" if kind in (DatabaseNotOurs, DatabaseRefused, DatabaseError, DatabaseInaccessible) else ""
+    if kind is DatabaseNotOurs:
+        return kind(f"the database {path} {meaning} ({error})", hint=_STATEMENT)
+    told = f" ({error})" if kind in (DatabaseRefused, DatabaseError, DatabaseInaccessible) else ""
     return kind(f"the database {path} {meaning}{told}")
 
 
