@@ -178,14 +178,17 @@ def test_a_url_that_makes_no_sense_is_refused(url: str) -> None:
     assert "database" in fail(2, "load", "--container", ".", "--database", url)
 
 
-def test_other_columns_than_the_sql_files_are_told(chat: Chat) -> None:
+def test_other_columns_than_the_contracts_are_told(chat: Chat) -> None:
     write(Path("exports"), 0, make_export(3))
     where = ("--container", "exports", "--database", chat.url())
     succeed("load", *where)
     chat.query("ALTER TABLE events RENAME COLUMN kind TO sort")
     write(Path("exports"), 1, make_export(4))
-    assert "other tables than the SQL file says" in fail(5, "load", *where)
-    assert "kind" in run_aetl("check", *where).stdout
+    said = fail(5, "load", *where)
+    assert "table events: the column kind is missing" in said
+    assert 'ALTER TABLE "public"."events" ADD COLUMN "kind" text' in said
+    checked = " ".join(run_aetl("check", *where).stdout.split())
+    assert "the column kind is missing" in checked and "the column sort is NOT NULL without a default" in checked
 
 
 @pytest.fixture(scope="module")

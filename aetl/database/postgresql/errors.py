@@ -35,7 +35,7 @@ _LIMIT = "Raise the limit for this role (ALTER ROLE ... SET), or run again when 
 # By SQLSTATE, or its class (the first two letters): https://www.postgresql.org/docs/18/errcodes-appendix.html.
 _BY_STATE: dict[str, tuple[type[AetlError], str, str | None]] = {
     "08": (DatabaseInaccessible, "cannot be reached, or the connection broke off", _SERVER),
-    "0A": (DatabaseNotOurs, "cannot do what the SQL file says", None),
+    "0A": (DatabaseNotOurs, "cannot do what the SQL says", None),
     "22": (DatabaseRefused, "has a column of another type than a value of the export", None),
     "23": (DatabaseRefused, "has a constraint that the export breaks", None),
     "26": (DatabaseInaccessible, SHARED, POOL),
@@ -47,7 +47,7 @@ _BY_STATE: dict[str, tuple[type[AetlError], str, str | None]] = {
     "3F000": (DatabaseInaccessible, "has no schema to work in: that of the search_path does not exist", _RIGHTS),
     "40": (DatabaseConflict, "had another transaction come between", None),
     "42501": (DatabaseInaccessible, "refuses this role a right", _RIGHTS),
-    "42": (DatabaseNotOurs, "has other tables than the SQL file says", None),
+    "42": (DatabaseNotOurs, "does not take a statement for its tables", None),
     "44": (DatabaseRefused, "has a constraint that the export breaks", None),
     "53100": (DatabaseFull, "cannot grow: the server's disk is full", None),
     "53200": (DatabaseError, "needs more memory than the server has", _LATER),
