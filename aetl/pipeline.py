@@ -246,7 +246,7 @@ async def _load_version(tally: Tally, container: Container, contract: Contract, 
     try:
         return await load_one(tally, container, contract, database)
     except BeginAgain as reason:
-        _LOG.info("%s is loaded once more, record by record: %s", tally.export.name, reason)
+        _LOG.debug("%s is loaded once more, record by record: %s", tally.export.name, reason)
         tally.begin(tally.export)
         return await load_one(tally, container, contract, database)
 

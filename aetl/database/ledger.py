@@ -165,7 +165,7 @@ def rejected(load_id: int, reject: Reject) -> dict[str, Any]:
 def report(row: Iterable[Any]) -> LoadReport:
     """What a row of the ledger says; an older version's has fewer columns at its end."""
     load_id, blob, etag, _, status, _, finished_at, seconds, size, text, error, *more = row
-    contract, changes = more or (None, None)
+    contract, changes, *_ = more or (None, None)
     tables = json.loads(text or "{}")
     return LoadReport(
         blob,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,16 +23,6 @@ from tests.exports import blob_name, make_export, write
 EXPORTS = Path("exports")
 COMMANDS = ("run", "load", "export", "status", "digest", "check")
 unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix shell or terminal")
-
-
-def broken_sql() -> Path:
-    """Statements that are SQL, but whose ledger gives other columns than it must."""
-    text = (ROOT / "aetl/yaml/sql/sqlite.yaml").read_text("utf-8")
-    head, _, tail = text.partition("  history: |\n")
-    _, _, tail = tail.partition("\n  last_success")
-    path = Path("broken.yaml")
-    path.write_text(f"{head}  history: SELECT :most\n  last_success{tail}", "utf-8")
-    return path
 
 
 @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)], ids=["aetl", *COMMANDS])
@@ -108,11 +100,13 @@ def test_a_log_that_cannot_be_written_is_one_line_and_2(log: Path) -> None:
 
 def test_an_unexpected_failure_is_one_line_and_its_traceback_is_in_the_log() -> None:
     succeed("run", "--sessions", "1")
-    line = fail(1, "status", "--sql", broken_sql())
+    with closing(sqlite3.connect("local.db")) as database, database:
+        database.execute("UPDATE _aetl_loads SET tables = 'no JSON'")
+    line = fail(1, "status")
     assert "unexpected" in line and "log" in line
     log = Path("global.log").read_text("utf-8")
     assert log.count("Traceback (most recent call last)") == 1
-    assert "ValueError" in log
+    assert "JSONDecodeError" in log
 
 
 @pytest.mark.parametrize("arguments", [("run",), ("load", "--container", "exports"),

@@ -195,7 +195,7 @@ def test_a_table_may_have_as_many_columns_as_the_database_allows(columns: int, r
     write_contract(Path(), "wide", names)
     records = [dict.fromkeys(names, f"'); {number}") for number in range(50)]
     write(Path("exports"), 1, {"wide": [*records, records[0] | {"one": "too many"}]})
-    done = run("load", "--container", "exports", "--schema", "own.json", "--sql", "own.yaml", "--max-rejects", "all")
+    done = run("load", "--container", "exports", "--schema", "own.json", "--max-rejects", "all")
     if columns > 2000:
         assert done.exit_code == 5
         assert "too many columns on wide" in one_line(done.stderr)
