@@ -63,6 +63,8 @@ def chain(root: Mapping[str, Any], schema: Any, path: Path) -> Iterator[tuple[Pa
 def merged(root: Mapping[str, Any], schema: Any, path: Path = ()) -> Any:
     """A schema with what its `$ref` means written out; what stands beside a `$ref` counts before it."""
     links = [link for _, link in chain(root, schema, path)]
+    if len(links) > 1 and links[-1] is True:
+        links[-1] = {}  # which says the same, and lets count what stands beside the `$ref`
     if len(links) == 1 or not isinstance(links[-1], dict):
         return links[-1]
     result: dict[str, Any] = {}

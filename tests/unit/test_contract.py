@@ -288,6 +288,12 @@ def test_in_2020_12_what_stands_beside_a_reference_counts() -> None:
     assert [position for position, _, _ in found] == [1, 2]
 
 
+def test_a_reference_to_what_takes_anything_leaves_what_stands_beside_it() -> None:
+    described = schema({"": {"$ref": "#/definitions/any", "x-column": "a"}}) | {"definitions": {"any": True}}
+    column = Contract(described, "own.json").tables["t"].columns[1]
+    assert (column.name, column.type, column.admits_null) == ("a", "json", True)
+
+
 def test_half_a_surrogate_pair_is_told_whatever_the_validator_says() -> None:
     batch = Batch("sessions", 3, [session(1), session(2, meta="\ud800"), session(3)], is_unicode=False)
     ((reject,), positions) = (lambda checked: (checked.rejects, checked.positions))(CONTRACT.check(batch))
