@@ -140,7 +140,10 @@ class Statements:
             "staging": self.dialect.quoted(self.name_of("_aetl", table.name)),
             "rowid": row_number(table) or "rowid",
             "columns": columns,
-            "key": [{**by_name[name], "number": str(number)} for number, name in enumerate(table.key, 1)],
+            "key": [
+                {**by_name[name], "place": by_name[name]["number"], "number": str(number)}
+                for number, name in enumerate(table.key, 1)
+            ],
             "others": [by_name[name] for name in table.names if name not in table.key],
             "references": self._references(table),
         }

@@ -16,9 +16,9 @@ from tests.integration.databases import Kind, content, digest_of, load_into
 
 NAMES = (
     "a", 'o"brien', "o'brien", "a b", "a:b", ":id", "$1", "?1", "100%s", "select", "Upper", "größe", "{table}",
-    "back\\slash", "`tick`", "[box]", "a.b", "x" * 63, "loads", "rejects", "position",
+    "straße", "STRASSE", "back\\slash", "`tick`", "[box]", "a.b", "x" * 63, "loads", "rejects", "position",
 )  # fmt: skip
-COLUMNS = ("position", "new", "old", "excluded", "value", *NAMES[1:10])
+COLUMNS = ("position", "new", "old", "excluded", "value", "true", "false", *NAMES[1:10])
 
 
 @pytest.fixture

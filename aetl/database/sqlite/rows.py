@@ -14,7 +14,7 @@ from aetl.database.rejects import NO_UNICODE, reject_orphan, reject_row
 from aetl.database.spool import Spool
 from aetl.database.sqlite.file import pragma_of
 from aetl.database.sqlite.references import Reference
-from aetl.database.sqlite.schema import affinity
+from aetl.database.sqlite.schema import affinity, folded
 from aetl.errors import DatabaseRefused
 from aetl.models import Reject, Row
 from aetl.sql import Statements
@@ -53,7 +53,7 @@ class Rows:
         self._triggers = {
             name: names
             for name in self.statements.tables
-            if (names := [trigger for table, trigger in found if table.casefold() == name.casefold()])
+            if (names := [trigger for table, trigger in found if folded(table) == folded(name)])
         }
 
     def insert(self, name: str) -> str:

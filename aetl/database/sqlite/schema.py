@@ -49,12 +49,12 @@ class SQLiteTable(FoundTable):
 
 async def find_tables(connection: aiosqlite.Connection, statements: Statements) -> dict[str, SQLiteTable]:
     """Those of the contract's tables that are there."""
-    names = {_folded(name): name for name in statements.tables}
+    names = {folded(name): name for name in statements.tables}
 
     async def rows_of(query: str) -> Mapping[str, list[Any]]:
         """What a query says of each of the tables, whose name stands first in its rows."""
         rows = await connection.execute_fetchall(statements.ledger[query], {"names": json.dumps(list(names))})
-        return {names[_folded(name)]: list(each) for name, each in groupby(rows, key=itemgetter(0))}
+        return {names[folded(name)]: list(each) for name, each in groupby(rows, key=itemgetter(0))}
 
     columns = await rows_of("columns")
     if not columns:
@@ -63,9 +63,9 @@ async def find_tables(connection: aiosqlite.Connection, statements: Statements) 
     found = {}
     for name, each in columns.items():
         table = statements.tables[name]
-        there = {_folded(column) for _, _, column, *_ in each}
+        there = {folded(column) for _, _, column, *_ in each}
         is_empty = False
-        if any(column.is_mandatory and _folded(column.name) not in there for column in table.columns):
+        if any(column.is_mandatory and folded(column.name) not in there for column in table.columns):
             ((is_empty,),) = await connection.execute_fetchall(statements.of(name, "is_empty"))
         found[name] = _found(table, names, each, indexes.get(name, []), foreign_keys.get(name, []), bool(is_empty))
     return found
@@ -79,10 +79,10 @@ def _found(
     foreign_keys: Sequence[Any],
     is_empty: bool,
 ) -> SQLiteTable:
-    spelled = {_folded(name): name for name in table.names}
+    spelled = {folded(name): name for name in table.names}
 
     def own(column: str) -> str:
-        return spelled.get(_folded(column), column)
+        return spelled.get(folded(column), column)
 
     keys, created, has_key_index = set(), {}, False
     for (index, is_unique, origin, is_partial), each in groupby(indexes, key=itemgetter(1, 2, 3, 4)):
@@ -96,14 +96,14 @@ def _found(
             created[index] = tuple(map(own, parts))
     key = tuple(own(name) for place, name in sorted((row[6], row[2]) for row in columns) if place)
     is_numbered = bool(key) and not has_key_index  # the key is the rowid, which SQLite gives where nobody does
-    taken = {_folded(row[2]) for row in columns}
+    taken = {folded(row[2]) for row in columns}
     return SQLiteTable(
         columns={
             own(name): FoundColumn(
                 kind, _HOLDS[affinity(kind)], bool(is_mandatory), has_default or (is_numbered and place > 0)
             )
             for _, _, name, kind, is_mandatory, has_default, place, hidden in columns
-            if not hidden or _folded(name) in spelled  # a computed one is nobody's business
+            if not hidden or folded(name) in spelled  # a computed one is nobody's business
         },
         primary_key=key,
         keys=keys | ({frozenset(key)} if is_numbered else set()),
@@ -111,7 +111,7 @@ def _found(
         is_empty=is_empty,
         has_rowid=not columns[0][1] and row_number(table) not in (None, *taken),
         foreign_keys=[
-            ForeignKey(tuple(own(row[2]) for row in parts), names.get(_folded(parts[0][3]), parts[0][3]), targets)
+            ForeignKey(tuple(own(row[2]) for row in parts), names.get(folded(parts[0][3]), parts[0][3]), targets)
             for parts in (list(each) for _, each in groupby(foreign_keys, key=itemgetter(1)))
             if None not in (targets := tuple(row[4] for row in parts))
         ],
@@ -149,6 +149,6 @@ def affinity(kind: str) -> str:
     return "REAL" if any(each in kind for each in ("REAL", "FLOA", "DOUB")) else "NUMERIC"
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """A name as SQLite compares it: of letters only those of ASCII are alike in either case."""
     return name.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
