@@ -15,7 +15,7 @@ from tests.postgresql import PostgreSQLServer
 from tests.servers import ServerUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = ("unit", "documentation", "integration", "model", "acceptance", "hostile", "faults")
+ORDER = ("unit", "documentation", "integration", "model", "generated", "acceptance", "hostile", "faults")
 SGD_NIGHTS = ("backup_20240302T020000.json.gz", "backup_20240303T020000.json.gz", "backup_20240304T020000.json.gz")
 
 

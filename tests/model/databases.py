@@ -21,6 +21,7 @@ from tests.postgresql import PostgreSQLServer
 
 Rows = list[tuple[Any, ...]]
 LEDGER = "SELECT load_id, blob, created, status, tables FROM _aetl_loads ORDER BY load_id"
+COUNTS = ("read", "loaded", "unchanged", "rejected")
 REJECTS = "SELECT load_id, table_name, position, reason, record FROM _aetl_rejects"
 
 
@@ -53,11 +54,15 @@ class Database(Protocol):
         """The rows that a statement gives, or none where there is no such table."""
 
 
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 async def look_at(database: Database, columns: Mapping[str, Sequence[str]]) -> Found:
     tables = {}
     for name, of in columns.items():
-        quoted = ", ".join(f'"{column}"' for column in of)
-        tables[name] = await database.query(name, f'SELECT {quoted} FROM "{name}"')
+        columns_of = ", ".join(map(quoted, of))
+        tables[name] = await database.query(name, f"SELECT {columns_of} FROM {quoted(name)}")
     rejects: dict[int, dict[tuple[str, int], tuple[str, Any]]] = {}
     for load_id, table, position, reason, record in await database.query("_aetl_rejects", REJECTS):
         of_load = rejects.setdefault(load_id, {})
@@ -65,7 +70,8 @@ async def look_at(database: Database, columns: Mapping[str, Sequence[str]]) -> F
         of_load[table, position] = reason, json.loads(record)
     ledger = []
     for load_id, blob, created, status, counted in await database.query("_aetl_loads", LEDGER):
-        counts = counts_of({table: TableCounts(**each) for table, each in json.loads(counted or "{}").items()})
+        of_tables = json.loads(counted or "{}").items()
+        counts = counts_of({table: TableCounts(*(each.get(name, 0) for name in COUNTS)) for table, each in of_tables})
         moment = created if isinstance(created, datetime) else datetime.fromisoformat(created)
         version = blob, round((moment - FIRST_NIGHT).total_seconds() * 1000)
         ledger.append(Row(version, status, counts, rejects.pop(load_id, {})))
@@ -119,7 +125,7 @@ class PostgreSQL:
                 await asyncio.sleep(0.01)
 
     async def query(self, table: str, statement: str) -> Rows:
-        if await self._connection.fetchval("SELECT to_regclass($1)", f'"{self._schema}"."{table}"') is None:
+        if await self._connection.fetchval("SELECT to_regclass($1)", f"{self._schema}.{quoted(table)}") is None:
             return []
         return [tuple(row) for row in await self._connection.fetch(statement)]
 

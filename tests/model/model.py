@@ -30,6 +30,12 @@ class Table:
     key: tuple[str, ...]
     references: Mapping[str, str] = field(default_factory=dict)
 
+    def row_of(self, record: Any, dialect: str) -> tuple[Any, ...]:
+        """A record as the row that it becomes; raises Unfit."""
+        if not isinstance(record, dict) or record.keys() != self.columns.keys():
+            raise Unfit
+        return tuple(_value(record[column], kind, dialect) for column, kind in self.columns.items())
+
     def key_of(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         names = list(self.columns)
         return tuple(row[names.index(each)] for each in self.key)
@@ -104,7 +110,7 @@ class State:
         for name, records in document.items():
             for position, record in enumerate(records):
                 try:
-                    fit[name, position] = row_of(self.tables[name], record, self.dialect)
+                    fit[name, position] = self.tables[name].row_of(record, self.dialect)
                 except Unfit:
                     rejects[name, position] = "contract"
         while lost := self._referring_to_nothing(fit):
@@ -152,13 +158,6 @@ class State:
 
 def empty(dialect: str, tables: Mapping[str, Table]) -> State:
     return State(dialect, tables, {name: {} for name in tables})
-
-
-def row_of(table: Table, record: Any, dialect: str) -> tuple[Any, ...]:
-    """A record as the row that it becomes; raises Unfit."""
-    if not isinstance(record, dict) or record.keys() != table.columns.keys():
-        raise Unfit
-    return tuple(_value(record[column], kind, dialect) for column, kind in table.columns.items())
 
 
 def _value(value: Any, kind: str, dialect: str) -> Any:
