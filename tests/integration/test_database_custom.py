@@ -254,6 +254,28 @@ async def test_a_chain_of_any_length_comes_in_reverse_order(kind: Kind, end: int
     assert loaded.tables["nodes"] == (TableCounts(500, 500) if end is None else TableCounts(500, rejected=500))
 
 
+@pytest.mark.parametrize("is_older", [False, True])
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+async def test_a_reference_counts_that_only_the_contract_or_only_the_database_knows(
+    kind: Kind, tmp_path: Path, is_older: bool
+) -> None:
+    await load_into(kind, GOOD, listed(5))
+    kind.query("ALTER TABLE nodes DROP CONSTRAINT nodes_above_fkey")
+    schema = write_schema(tmp_path)
+    schema.write_text(
+        schema.read_text().replace('"x-references": "nodes.id"', '"x-key": []').replace(', "x-key": []', "")
+    )
+    kind = replace(kind, contract=Contract.read(schema))
+    assert not kind.contract.tables["values"].references
+    document = {"nodes": [node(4, 99), node(5, 4), node(6, 1)], "values": [value(98), value(5, "y"), value(6)]}
+    loaded = await load_into(kind, document, listed(1 if is_older else 6))
+    assert loaded.places == [
+        *(("nodes", 0, "/above"), ("nodes", 1, "/above"), ("values", 0, "/node"), ("values", 1, "/node")),
+    ]
+    assert loaded.tables["nodes"].loaded == loaded.tables["values"].loaded == 1
+    assert (await load_into(kind, GOOD, listed(7))).tables["nodes"] == TableCounts(3, 0, 3)
+
+
 def orphaned(number: int) -> dict[str, Any]:
     return node(number, 77)
 
