@@ -9,7 +9,6 @@ from typing import Any
 
 from aetl.contract.deriving import IsGood
 from aetl.contract.explaining import pointer
-from aetl.contract.refusals import refusals
 from aetl.errors import ConfigurationError
 
 _MOST_CHARACTERS = 2**20
@@ -39,6 +38,8 @@ def read_schema(path: Path | None) -> Any:
 
 def check_schema(schema: Any, source: str, is_good: IsGood) -> None:
     """Raises ConfigurationError with the place in `source` where the schema is not one that aetl can load by."""
+    from aetl.contract.refusals import refusals  # not needed for aetl's own contract
+
     for path, reason in refusals(schema, is_good):
         raise ConfigurationError(
             f"the schema file {source} cannot be used: {pointer(path) or '/'}: {reason}",

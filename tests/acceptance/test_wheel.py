@@ -37,7 +37,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_ships_the_data_and_no_package_that_hides_a_module(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         files = set(archive.namelist())
-    assert files >= {"aetl/json/schema.json", "aetl/yaml/config.yaml", "aetl/yaml/sql/sqlite.yaml", "aetl/py.typed"}
+    data = {"json/schema.json", "json/contract.schema.json", "yaml/config.yaml", "yaml/sql/sqlite.yaml", "py.typed"}
+    assert files >= {f"aetl/{name}" for name in data}
     assert not files & {"aetl/json/__init__.py", "aetl/yaml/__init__.py", "aetl/yaml/sql/__init__.py"}
     assert {name.split("/")[0] for name in files if ".dist-info/" not in name} == {"aetl"}
 
