@@ -49,11 +49,6 @@ class Contract:
         """The contract in `path`, or the one that aetl ships."""
         return cls(read_schema(path), str(path) if path else None)
 
-    @property
-    def columns(self) -> dict[str, tuple[str, ...]]:
-        """The names of every table's columns, in order."""
-        return {name: table.names for name, table in self.tables.items()}
-
     @cached_property
     def hash(self) -> str:
         """A SHA-256 of the schema as hexadecimal digits: equal whatever the order of its keys and its blanks."""

@@ -52,7 +52,7 @@ def judge(table: str, *records: Any, contract: Contract = CONTRACT, first: int =
     assert result.read == len(records) == len(result.rows) + len(result.rejects)
     for row, position in zip(result.rows, result.positions, strict=True):
         record = records[position - first]
-        kept = {name: as_kept(record.get(name)) for name in contract.columns[table]}
+        kept = {name: as_kept(record.get(name)) for name in contract.tables[table].names}
         assert json.loads(contract.encode(table, [row])) == kept
     for reject in result.rejects:
         assert json.dumps(json.loads(reject.record)) == json.dumps(records[reject.position - first])
@@ -64,8 +64,8 @@ def judge(table: str, *records: Any, contract: Contract = CONTRACT, first: int =
 
 
 def test_columns_come_in_the_schemas_order() -> None:
-    assert list(CONTRACT.columns) == ["sessions", "events", "event_parents"]
-    assert CONTRACT.columns["sessions"] == ("id", "started_at", "meta")
+    assert list(CONTRACT.tables) == ["sessions", "events", "event_parents"]
+    assert CONTRACT.tables["sessions"].names == ("id", "started_at", "meta")
     shuffled = dict(reversed(session(1).items()))
     assert CONTRACT.check(Batch("sessions", 0, [shuffled])).rows == [tuple(session(1).values())]
 
@@ -362,7 +362,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
-NEARLY = st.fixed_dictionaries({}, optional=dict.fromkeys((*CONTRACT.columns["events"], "other"), JSON))
+NEARLY = st.fixed_dictionaries({}, optional=dict.fromkeys((*CONTRACT.tables["events"].names, "other"), JSON))
 
 
 @given(st.lists(NEARLY | st.builds(lambda change: event(1, 1) | change, NEARLY) | JSON, max_size=4))
@@ -373,7 +373,7 @@ def test_a_batch_gets_the_verdicts_that_its_records_get_alone(records: list[Any]
 
 def test_the_shipped_contract_would_pass_the_check_that_it_is_spared() -> None:
     text = resources.files("aetl").joinpath("json/schema.json").read_text(encoding="utf-8")
-    assert Contract(json.loads(text), "json/schema.json").columns == CONTRACT.columns
+    assert Contract(json.loads(text), "json/schema.json").tables == CONTRACT.tables
 
 
 def test_a_column_that_is_not_required_may_be_missing() -> None:
