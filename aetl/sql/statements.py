@@ -213,8 +213,8 @@ class Statements:
                 reason = f"is longer than {more['longest_name']} bytes"
             elif name.casefold() in more.get("reserved", ()) and place == "x-column":
                 reason = "is the name of a column that the database itself keeps in every table"
-            elif place == "x-table" and name.casefold().startswith(more.get("reserved_prefix", "\0")):
-                reason = f"begins with {more['reserved_prefix']!r}, as the database's own tables do"
+            elif place == "x-table" and (prefix := _prefix_of(name, more.get("reserved_prefixes", ()))):
+                reason = f"begins with {prefix!r}, as the database's own tables do"
             if reason:
                 where = f"the table {table.name!r}" + f", column {name!r}," * (place == "x-column")
                 raise ConfigurationError(
@@ -227,6 +227,10 @@ class Statements:
         if ":" in schema:  # what follows it would be taken for a parameter's name
             name = "U&" + name.replace("\\", r"\\").replace(":", r"\003A")
         return name
+
+
+def _prefix_of(name: str, prefixes: Sequence[str]) -> str | None:
+    return next((each for each in prefixes if name.casefold().startswith(each)), None)
 
 
 def row_number(table: Table) -> str | None:

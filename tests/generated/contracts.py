@@ -23,7 +23,8 @@ NAMES = (
     "/*", "*/", ";", "a.b", "a,b", "(", ")", "=", "ключ", "straße", "STRASSE", "名前", "😀", "a\u0308", "\u00e4",
     "\u200b", "\u2028", "x" * 63, "é" * 31 + "x", "Tämä", "null", "true", "1", "0x", "-1", "__class__", "self",
     "column_0", "number", "target", "_aetl", "aetl_own", "item", "e\u0301", "\ufeff", "\x01", "\x7f", "as",
-    "on", "default", "primary", "references", "check", "NOT", "current_user", "offset", "array",
+    "on", "default", "primary", "references", "check", "NOT", "current_user", "offset", "array", "json",
+    "json_group_array", "pg_class", "json_array", "unnest", "aetl", "loads", "staging", "column", "false",
 )  # fmt: skip
 KEYS = ("", "nul\0", "~", "~1", "/", "a/b~0", "long " * 200, "\U0010ffff", "\ud7ff")
 """Further names that a record's property may have, and a column may not or need not."""

@@ -16,7 +16,9 @@ from tests.integration.databases import Kind, content, digest_of, load_into
 
 NAMES = (
     "a", 'o"brien', "o'brien", "a b", "a:b", ":id", "$1", "?1", "100%s", "select", "Upper", "größe", "{table}",
-    "straße", "STRASSE", "back\\slash", "`tick`", "[box]", "a.b", "x" * 63, "loads", "rejects", "position",
+    "straße", "STRASSE", "back\\slash", "`tick`", "[box]", "a.b", "x" * 63, "loads", "rejects",
+    "position", "new", "old", "excluded", "json",
+    "pg_class",
 )  # fmt: skip
 COLUMNS = ("position", "new", "old", "excluded", "value", "true", "false", *NAMES[1:10])
 
@@ -53,3 +55,19 @@ async def test_any_name_is_a_tables_or_a_columns(kind: Kind) -> None:
     expected = {name: [*records(1, of=1), *records(2, of=2, text=None), *records(3, of=3)] for name in NAMES}
     assert await content(kind) == in_order(expected)
     assert await digest_of(kind)
+
+
+async def test_a_property_has_any_name_whatever_its_columns_is(kind: Kind, tmp_path: Path) -> None:
+    keys = ("", "nul\0", "~/", 'quoted"', "\n", "x" * 1_000)
+    properties = {key: {"type": "string", "x-column": f"c{place}"} for place, key in enumerate(keys)}
+    items = {"type": "object", "required": list(keys), "properties": properties}
+    path = tmp_path / "keys.json"
+    path.write_text(
+        json.dumps({"type": "object", "properties": {"t": {"type": "array", "x-key": ["c1"], "items": items}}})
+    )
+    kind = replace(kind, contract=Contract.read(path))
+    record = dict.fromkeys(keys, "a")
+    await load_into(kind, {"t": [record]})
+    async with kind.opened("read") as database:
+        written = [text async for _, text in database.dump_json(kind.contract.encode)]
+    assert json.loads(b"".join(written)) == record

@@ -118,8 +118,9 @@ def test_any_name_is_quoted() -> None:
             assert connection.execute(statements.of(name, "select")).fetchall() == [tuple(ODD)]
 
 
-def test_a_name_that_a_database_could_not_keep_is_refused() -> None:
+@pytest.mark.parametrize(("name", "prefix"), [("sqlite_x", "sqlite_"), ("Pragma_x", "pragma_"), ("json_each",) * 2])
+def test_a_name_that_a_database_could_not_keep_is_refused(name: str, prefix: str) -> None:
     column = Column("id", "id", "text", is_mandatory=True, admits_null=False)
-    table = Table("sqlite_x", "x", (column,), ("id",))
-    with pytest.raises(ConfigurationError, match=r"the table 'sqlite_x' begins with 'sqlite_'"):
-        Statements(read_dialect("sqlite", {"sqlite_x": table}), {"sqlite_x": table})
+    table = Table(name, "x", (column,), ("id",))
+    with pytest.raises(ConfigurationError, match=rf"the table '{name}' begins with '{prefix}'"):
+        Statements(read_dialect("sqlite", {name: table}), {name: table})

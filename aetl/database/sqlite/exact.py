@@ -37,4 +37,5 @@ def _is_exact(column: Column, found: SQLiteTable) -> bool:
 
 
 def _is_plain(column: Column) -> bool:
-    return column.epoch is None and (column.is_mandatory or column.admits_null)
+    is_text = "\0" not in column.key  # which no statement may hold
+    return is_text and column.epoch is None and (column.is_mandatory or column.admits_null)
