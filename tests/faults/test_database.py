@@ -69,7 +69,10 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut off": (cut_off, "is corrupt"),
     "overwritten": (overwritten, "is not a SQLite database"),
     "a pipe": (pipe, "is not a file"),
-    "other columns": (lambda path: execute("ALTER TABLE events RENAME COLUMN kind TO sort"), "has other tables"),
+    "other columns": (
+        lambda path: execute("ALTER TABLE events RENAME COLUMN kind TO sort"),
+        "table events: the column kind is missing",
+    ),
     "another program's": (lambda path: execute("PRAGMA application_id = 7"), "was not made by aetl"),
     "a newer ledger": (lambda path: execute("PRAGMA user_version = 99"), "Upgrade aetl"),
 }
