@@ -64,9 +64,10 @@ class _Property(_Part):
         return "null" in types(self.content)
 
     @property
-    def sort(self) -> tuple[str, bool]:
-        """What must be the same for two columns whose values are to be compared."""
-        return type_of(self.content), "x-epoch" in self.content
+    def sort(self) -> tuple[str, str]:
+        """What must be the same for two columns whose values are to be compared; nanoseconds have more digits."""
+        unit = self.content.get("x-epoch")
+        return type_of(self.content), "" if unit is None else "x-epoch ns" if unit == "ns" else "x-epoch"
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,8 @@ def _reference(table: _Described, column: _Property, tables: Mapping[str, _Descr
 
 
 def _kind(column: _Property) -> str:
-    kind, is_epoch = column.sort
-    return f"{kind} of x-epoch" if is_epoch else kind
+    kind, epoch = column.sort
+    return f"{kind} of {epoch}" if epoch else kind
 
 
 def _epoch(column: _Property) -> _Found:

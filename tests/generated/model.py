@@ -49,6 +49,8 @@ class Modelled(Table):
             raise Unfit
         if self.described.rest is not None:
             row.append(text_of(unknown) if unknown else None)
+            if unknown and _is_no(dialect, row[-1]):
+                raise Unfit
         return tuple(row)
 
     def _value(self, each: Property, record: dict[str, Any], dialect: str) -> Any:
@@ -60,7 +62,9 @@ class Modelled(Table):
         if value is None and each.is_nullable:
             return None
         value = value_of(each, value, is_kept=not each.is_skipped)
-        if dialect == "postgresql" and each.kind == "text" and "\0" in value and not each.is_skipped:
+        if each.is_skipped or dialect == "sqlite":
+            return value
+        if (each.kind == "text" and "\0" in value) or (each.kind in JSON_KINDS and _is_no(dialect, value)):
             raise Unfit
         return value
 
@@ -89,11 +93,27 @@ class Modelled(Table):
         return values
 
     def stored(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """How a row stands in a database."""
+        """How a row stands in a database, JSON as its one text."""
         return tuple(
             _moment(value, kind) if kind in EPOCHS and value is not None else value
             for value, kind in zip(row, self.columns.values(), strict=True)
         )
+
+    def read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A row that stands in a database in the same way, whatever the types of its columns there."""
+        return tuple(
+            text_of(json.loads(value))
+            if kind in (*JSON_KINDS, "rest") and value is not None
+            else str(value)
+            if isinstance(value, date)
+            else value
+            for value, kind in zip(row, self.columns.values(), strict=True)
+        )
+
+
+def _is_no(dialect: str, text: str) -> bool:
+    """Whether a JSON text is none that the database's type of JSON takes: of all, jsonb has no U+0000."""
+    return dialect == "jsonb" and "\\u0000" in text.replace("\\\\", "")
 
 
 def tables_of(drawn: Drawn) -> dict[str, Modelled]:

@@ -55,6 +55,8 @@ class Example:
 
     drawn: Drawn
     steps: tuple[Step, ...]
+    is_typed: bool = False
+    """Whether JSON is jsonb, and a date a date, where there are such types."""
 
     @cached_property
     def tables(self) -> dict[str, Modelled]:
@@ -84,12 +86,13 @@ def draw(seed: int, *, kills: bool) -> Example:
         most = chance.choice((None, None, None, None, 0, 2))
         killed = chance.uniform(0, 0.1) if kills and chance.random() < 0.5 else None
         steps.append(Step(night, records, text, most, killed))
-    return Example(drawn, tuple(steps))
+    return Example(drawn, tuple(steps), is_typed=chance.random() < 0.25)
 
 
 async def play(example: Example, folder: Path, server: PostgreSQLServer) -> None:
     """Raises AssertionError where a database is not what it should be."""
     (folder / "schema.json").write_text(json.dumps(example.drawn.schema))
+    (folder / "typed.yaml").write_text("types: {json: jsonb, date: date}")
     (folder / "container").mkdir()
     async with _databases(folder, server) as (new, there, postgresql, again):
         games = [_Game(each, example, folder) for each in (new, there, postgresql)]
@@ -118,6 +121,7 @@ async def _databases(
     connection: Any = await asyncpg.connect(url)
     try:
         await connection.execute("; ".join(f"CREATE SCHEMA {each}" for each in schemas))
+        await connection.execute(f"SET search_path TO {schemas[0]}, pg_catalog")  # a table may be called pg_class
         postgresql = PostgreSQL(connection, schemas[0], url)
         yield SQLite(folder / "new"), SQLite(folder / "there"), postgresql, (str(folder / "again.db"), again)
     finally:
@@ -132,10 +136,14 @@ class _Game:
         self.database = database
         self.example = example
         self.tables = example.tables
-        self.state = empty(database.dialect, example.tables)
+        is_jsonb = example.is_typed and database.dialect == "postgresql"
+        self.state = empty("jsonb" if is_jsonb else database.dialect, example.tables)
         self.written = {each.version: example.document(each) for each in example.steps}
         self.settings = aetl.Settings(
-            container=str(folder / "container"), database=database.url, schema=folder / "schema.json"
+            container=str(folder / "container"),
+            database=database.url,
+            schema=folder / "schema.json",
+            sql=folder / "typed.yaml" if is_jsonb else None,
         )
 
     async def make_tables(self) -> None:
@@ -224,7 +232,10 @@ class _Game:
         found = await look_at(self.database, {name: tuple(table.columns) for name, table in self.tables.items()})
         differences = []
         for name, rows in found.tables.items():
-            stored, promised = Counter(rows), Counter(map(self.tables[name].stored, state.rows[name].values()))
+            stored, promised = (
+                Counter(map(self.tables[name].read, rows)),
+                Counter(map(self.tables[name].stored, state.rows[name].values())),
+            )
             if stored != promised:
                 differences.append(f"{name} holds {[*(stored - promised)]}, not {[*(promised - stored)]}")
         loaded = [(each.version, each.counts, self._kinds(each)) for each in found.ledger if each.status == "loaded"]

@@ -259,6 +259,10 @@ AT = f"{COLUMNS}a/x-references: "
             child("p", {"type": "string", "format": "date-time"}, p=table({"b": EPOCH}, beside={"x-key": ["b"]})),
             f"{AT}date-time cannot refer to date-time of x-epoch",
         ),
+        (
+            child("p", {**EPOCH, "x-epoch": "ns"}, p=table({"b": EPOCH}, beside={"x-key": ["b"]})),
+            f"{AT}date-time of x-epoch ns cannot refer to date-time of x-epoch: ",
+        ),
         (child("t", {"type": "integer", "x-skip": True}), f"{COLUMNS}a/x-skip: a column with 'x-references' must be"),
         (of({"a": {**EPOCH, "type": "string"}}), f"{COLUMNS}a/x-epoch: is for numbers: it needs"),
         (of({"a": {"type": "integer", "x-epoch": "s"}}), f"{COLUMNS}a/x-epoch: is for numbers: it needs"),
