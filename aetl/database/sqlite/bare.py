@@ -4,6 +4,9 @@ For SQLite a table is a B-tree and a text; a primary key is another B-tree, an i
 text (https://www.sqlite.org/fileformat2.html, 2.6). So a bare table's text and the name of its unique index are all
 that tells it from the same table with a key. They are changed in the way that SQLite describes for other constraints
 (https://www.sqlite.org/lang_altertable.html, 7), in the transaction that also made them.
+
+To copy the rows in the key's order into a table that has one takes a quarter of a first load more, and leaves a file a
+third larger; with the unique index alone, tools show no primary key.
 """
 
 from __future__ import annotations
