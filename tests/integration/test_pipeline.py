@@ -391,3 +391,26 @@ async def test_failures_are_those_not_in_since_and_all_rejects_are_no_success(pl
     await load(place.settings)
     state = await status(place.settings)
     assert list(state.failed) == [] and state.last_success is not None
+
+
+@pytest.mark.parametrize("case", ["twice", "orphan"])
+async def test_a_first_export_that_is_not_straight_is_read_once_more_and_counted_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, case: str
+) -> None:
+    caplog.set_level("DEBUG", "aetl")
+    document = make_export(3)
+    if case == "twice":
+        document["events"].append({**document["events"][0], "meta": "newer"})
+    else:
+        document["event_parents"].append(parent(1, 77))
+    write(tmp_path / "exports", 0, document)
+    write(tmp_path / "exports", 1, make_export(4))
+    (name, _) = sorted((tmp_path / "exports").iterdir())
+    first, second = await load(Settings(container="exports"), max_rejects=None)
+    assert first.bytes == name.stat().st_size
+    assert first.tables["events"] == TableCounts(6 + (case == "twice"), 6 + (case == "twice"))
+    assert first.rejected == (case == "orphan") == len(first.faults)
+    assert second.tables["sessions"] == TableCounts(4, 1, 3)
+    assert (first.changes, second.changes) == ((), ())
+    assert any("is loaded once more, record by record" in each.message for each in caplog.records)
+    assert not any(each.exc_info for each in caplog.records)
