@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, starmap
 from operator import itemgetter
+from textwrap import shorten
 from typing import Any
 
 import msgspec
@@ -15,12 +16,12 @@ import msgspec
 from aetl.canonical import UNFIT, wrong
 from aetl.contract import values
 from aetl.contract.tables import Column, Table
+from aetl.errors import TablesDiffer
 from aetl.models import Row
 
 _Convert = Callable[[Any], Any]
 
 _encode = msgspec.json.Encoder().encode
-_rest_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,28 @@ class Rows:
 
     def values(self, rows: list[Row]) -> list[Row]:
         """Rows as a database gives them with the values of an export: as they are hashed."""
-        changed = {
-            place: [None if row[place] is None else convert(row[place]) for row in rows]
-            for place, convert in self._hashed.items()
-        }
+        changed = {place: self._converted(rows, place, convert, None) for place, convert in self._hashed.items()}
         return _with(rows, changed)
 
     def encode(self, rows: list[Row]) -> bytes:
         """The records that rows were made from, as JSON objects with commas between them."""
         changed = {
-            place: [null if row[place] is None else convert(row[place]) for row in rows]
-            for place, (convert, null) in self._exported.items()
+            place: self._converted(rows, place, convert, null) for place, (convert, null) in self._exported.items()
         }
         return _encode(list(starmap(self._record, _with(rows, changed))))[1:-1]
+
+    def _converted(self, rows: list[Row], place: int, convert: _Convert, null: Any) -> list[Any]:
+        """A column's values made into others; raises TablesDiffer where one is none of the contract's."""
+        value = None
+        try:
+            return [null if (value := row[place]) is None else convert(value) for row in rows]
+        except (ValueError, LookupError) as error:
+            column = self.table.columns[place]
+            shown = shorten(str(value), 60, placeholder=" ...")
+            raise TablesDiffer(
+                f"table {self.table.name}: the column {column.name} holds what is no {column.type}, as {shown!r}",
+                hint="Mend the values, or name the contract by which they were loaded with --schema.",
+            ) from error
 
     def unknown(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
         """The keys that are not kept as the contract does not tell of them, and how many of the records have each."""
@@ -121,7 +131,7 @@ class Rows:
         converts: dict[int, _Convert] = {}
         for place, column in enumerate(self.table.columns):
             if column.type == "boolean":
-                converts[place] = bool
+                converts[place] = values.boolean
             elif column.type == "json":
                 converts[place] = values.reparsed
             elif column.epoch is not None:
@@ -135,6 +145,8 @@ class Rows:
         for place, column in enumerate(self.table.columns):
             null = None if column.is_mandatory or column.admits_null else msgspec.UNSET
             convert = values.raw if column.type == "json" else self._hashed.get(place)
+            if column.name == self.table.rest:
+                convert = values.rest
             if convert is not None or null is not None:
                 exported[place] = convert or _as_it_is, null
         return exported
@@ -173,7 +185,7 @@ def _as_dict(keys: Sequence[str], *row: Any) -> dict[str, Any]:
     """A record with the keys that its rest column kept: these give way to a column, unless that is NULL."""
     record = {key: value for key, value in zip(keys, row, strict=False) if value is not msgspec.UNSET}
     if len(row) > len(keys) and row[-1] is not msgspec.UNSET:
-        for key, value in _rest_of(row[-1]).items():
+        for key, value in row[-1].items():
             if record.get(key) is None:
                 record[key] = value
     return record

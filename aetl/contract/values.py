@@ -126,9 +126,14 @@ def json_texts(found: Sequence[Any]) -> list[str | None]:
     return texts
 
 
-def raw(text: str) -> msgspec.Raw:
-    """JSON that stands in a text, to be encoded as it is."""
-    return msgspec.Raw(text.encode())
+raw = msgspec.json.Decoder(msgspec.Raw).decode
+"""JSON that stands in a text, to be encoded as it is; raises ValueError where it is none."""
+
+rest = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""A JSON object that stands in a text, by its keys; raises ValueError where it is none."""
+
+boolean = {0: False, 1: True}.__getitem__
+"""What a database gives for true or false; raises KeyError for anything else."""
 
 
 def reparsed(text: str) -> msgspec.Raw:

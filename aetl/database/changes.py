@@ -17,13 +17,15 @@ from aetl.sql import Statements
 class FoundColumn:
     """A column that is there: its `type` as the database calls it, and which of the contract's types it `holds`.
 
-    `has_default` says that it needs no value of anybody's, also as it is computed.
+    `has_default` says that it needs no value of anybody's, also as it is computed; `default` is the SQL of it, where
+    that has to be known.
     """
 
     type: str
     holds: Collection[ColumnType]
     is_mandatory: bool
     has_default: bool
+    default: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class FoundTable:
     """A table that is there, with the contract's names where they mean the same; `keys` tell one record from another.
 
     `primary_key` is the one of them that is shown to people, `key_name` what it is called where that has to be known.
-    `indexes` are the others, each by its name.
+    `indexes` are the others, each by its name. `more` is the SQL that made what would go with it, its indexes and
+    triggers, where that has to be known; `dangling` is what a foreign key of its names though it is no key.
     """
 
     columns: Mapping[str, FoundColumn]
@@ -40,6 +43,8 @@ class FoundTable:
     indexes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_empty: bool = False
     key_name: str = ""
+    more: Sequence[str] = ()
+    dangling: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class Refusal:
     @property
     def advice(self) -> str:
         """What to do about it."""
-        return "Change the contract, or " + (f"have an administrator run: {self.sql}" if self.sql else "the table.")
+        return "Change the contract, or " + (f"have an administrator run: {self.sql};" if self.sql else "the table.")
 
     def __str__(self) -> str:
         return f"table {self.table}: {self.reason}"
@@ -143,11 +148,12 @@ def compare(statements: Statements, found: Mapping[str, FoundTable]) -> Differen
         for column in table.columns:
             if column.name in there.columns:
                 refusals += _unfit(statements, table, column, there)
-            elif column.is_mandatory and column.default is None and not there.is_empty:
+            elif column.is_mandatory and not there.is_empty and (column.default is None or _refers(table, column)):
                 refusals.append(_lacking(statements, table, column))
             else:
                 changes.append(Change(table.name, column))
         refusals += _unfit_key(statements, table, there)
+        refusals += _dangling(statements, table, there)
         refusals += _unknown_and_mandatory(statements, table, there)
         changes += [Change(table.name, index=each) for each in _missing_indexes(table, there)]
         remarks += _remarks(table, there)
@@ -167,11 +173,16 @@ def _unfit(statements: Statements, table: Table, column: Column, there: FoundTab
         yield Refusal(table.name, reason, _mending(statements, table, there, "null", column))
 
 
+def _refers(table: Table, column: Column) -> bool:
+    return column.name in [reference.column for reference in table.references]
+
+
 def _lacking(statements: Statements, table: Table, column: Column) -> Refusal:
-    """What keeps a column out that no record has a value for."""
+    """What keeps a column out that no record has a value for; one that refers has none by default, which all would."""
+    why = "nor has it a default" if column.default is None else "and it refers to others, for which no default is used"
     return Refusal(
         table.name,
-        f"the column {column.name} is missing, and by the contract no record may be without it, nor has it a default",
+        f"the column {column.name} is missing, and by the contract no record may be without it, {why}",
         statements.added(table.name, replace(column, is_mandatory=False)),
     )
 
@@ -181,6 +192,12 @@ def _unfit_key(statements: Statements, table: Table, there: FoundTable) -> Itera
         found = f"its key is {', '.join(there.primary_key)}" if there.primary_key else "it has no key"
         reason = f"{found}, and by the contract it is {', '.join(table.key)}"
         yield Refusal(table.name, reason, _mending(statements, table, there, "key"))
+
+
+def _dangling(statements: Statements, table: Table, there: FoundTable) -> Iterator[Refusal]:
+    if there.dangling:
+        reason = f"a foreign key of it refers to {there.dangling}, which is no key"
+        yield Refusal(table.name, reason, _mending(statements, table, there, "reference"))
 
 
 def _unknown_and_mandatory(statements: Statements, table: Table, there: FoundTable) -> Iterator[Refusal]:
@@ -197,21 +214,39 @@ def _mending(statements: Statements, table: Table, there: FoundTable, kind: str,
         return ""  # only who wrote that can tell
     quoted = statements.dialect.quoted
     operation = f"mend_{kind}" if f"mend_{kind}" in statements.dialect.operations else "mend"
+    columns = statements.names(replace(table, columns=tuple(_as_filled(each, table, there) for each in table.columns)))
     more: dict[str, str | Sequence[Mapping[str, str]]] = {
-        "made": statements.with_names(table.name, "create", table=quoted("_aetl_new")),
+        "made": _line(
+            statements.with_names(table.name, "create", table=quoted("_aetl_new"), columns=columns["columns"])
+        ),
         "key_name": quoted(there.key_name),
         "kept": [{"column": quoted(name)} for name in there.columns],
         "unknown": [
-            {"column": quoted(name), "found": found.type}
+            {"column": quoted(name), "found": found.type + f" DEFAULT ({found.default})" * bool(found.default)}
             for name, found in there.columns.items()
             if name not in table.names
         ],
-        "indexes": [{"index": text} for text in statements.indexes(table.name)],
+        "more": [{"sql": _line(text)} for text in there.more],
     }
     if column is not None:
-        type_ = statements.dialect.types[column.type]
-        more |= {"column": quoted(column.name), "type": type_}
-    return re.sub(r"\s*\n\s*", " ", statements.with_names(table.name, operation, **more))
+        through = statements.dialect.more.get("through", {}).get(there.columns[column.name].type, {})
+        more |= {
+            "column": quoted(column.name),
+            "type": statements.dialect.types[column.type],
+            "through": through.get(column.type, ""),
+        }
+    return statements.with_names(table.name, operation, **more)
+
+
+def _as_filled(column: Column, table: Table, there: FoundTable) -> Column:
+    """A column as a copy of the table must have it to take the rows that are there."""
+    has_values = there.columns[column.name].is_mandatory if column.name in there.columns else column.default is not None
+    return replace(column, is_mandatory=column.is_mandatory and (has_values or column.name in table.key))
+
+
+def _line(sql: str) -> str:
+    """A statement in one line, where no comment needs its end."""
+    return sql if "--" in sql else re.sub(r"\s*\n\s*", " ", sql)
 
 
 def _missing_indexes(table: Table, there: FoundTable) -> Iterator[tuple[str, ...]]:

@@ -98,8 +98,11 @@ def _changes(content: Any, source: str, own: Mapping[str, Any], tables: Collecti
             if name not in known:
                 raise refuse(source, f"{part}/{name} is not {what}: those are {', '.join(known)}")
             if part == "tables":
-                if list(_mapping(value, source, f"tables/{name}")) != ["create"]:
-                    raise refuse(source, f"tables/{name} may hold 'create', and nothing else")
+                if list(entry := _mapping(value, source, f"tables/{name}")) != ["create"]:
+                    more = (
+                        "; leave out what an earlier aetl wanted there" if {"upsert", "select"} & entry.keys() else ""
+                    )
+                    raise refuse(source, f"tables/{name} may hold 'create', and nothing else{more}")
                 value = value["create"]
             if not isinstance(value, str) or not value.strip():
                 raise refuse(source, f"{part}/{name} must be a text")

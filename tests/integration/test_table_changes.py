@@ -16,9 +16,9 @@ from aetl.config import Changes
 from aetl.contract import Contract
 from aetl.database import open_database
 from aetl.errors import ExportMalformed, TablesDiffer
-from aetl.models import TableCounts
+from aetl.models import Finding, TableCounts
 from tests.exports import in_order, listed
-from tests.integration.databases import Kind, content, load, load_into
+from tests.integration.databases import Kind, content, digest_of, load, load_into
 
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 OPTIONAL = {"type": ["string", "null"]}
@@ -49,6 +49,22 @@ async def kind(kind: Kind, tmp_path: Path) -> Kind:
 
 def item(number: int, **more: Any) -> dict[str, Any]:
     return {"id": number, "name": f"n{number}", "note": None, **more}
+
+
+def run_advised(kind: Kind, finding: Finding) -> None:
+    """Runs what a finding advises, as an administrator would."""
+    sql = finding.advice.partition("have an administrator run: ")[2]
+    assert sql.endswith(";")
+    if kind.dialect == "sqlite":  # it is several statements, for one connection
+        with closing(sqlite3.connect(kind.url)) as connection:
+            connection.executescript(sql)
+    else:
+        kind.query(sql)
+
+
+async def failures(kind: Kind) -> list[Finding]:
+    async with kind.opened("check") as database:
+        return [finding for finding in await database.examine() if finding.level == "failure"]
 
 
 async def changes_of(kind: Kind) -> list[str]:
@@ -146,12 +162,7 @@ async def test_what_a_load_must_not_change_is_refused_and_what_it_advises_works(
     async with changed.opened("check") as database:
         (finding,) = [each for each in await database.examine() if each.level == "failure"]
     assert reason in finding.message
-    sql = finding.advice.partition("have an administrator run: ")[2]
-    if kind.dialect == "sqlite":  # it is several statements, for one connection
-        with closing(sqlite3.connect(kind.url)) as connection:
-            connection.executescript(sql)
-    else:
-        kind.query(sql)
+    run_advised(kind, finding)
     record = item(3, name=5, size=1) if how == "type" else item(3, size=1)
     loaded = await load_into(changed, {"items": [record]}, listed(2))
     assert loaded.tables["items"].loaded == 1
@@ -178,3 +189,113 @@ async def test_nothing_is_changed_where_that_is_refused(kind: Kind, tmp_path: Pa
     assert await content(changed) == in_order(
         {"items": [*(item(number, size=None) for number in (1, 2)), item(3, size=1)]}
     )
+
+
+NOTED = {
+    "sqlite": ["CREATE TRIGGER noted AFTER INSERT ON items BEGIN -- each\n INSERT INTO log VALUES (new.id); END"],
+    "postgresql": [
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (new.id);"
+        " RETURN new; END $$",
+        "CREATE TRIGGER noted AFTER INSERT ON items FOR EACH ROW EXECUTE FUNCTION note()",
+    ],
+}
+
+
+async def test_what_is_advised_for_another_type_keeps_all_that_others_made(kind: Kind, tmp_path: Path) -> None:
+    """Also while another column is missing that no record may be without."""
+    for statement in (
+        "UPDATE items SET note = '7' WHERE id = 1",
+        "ALTER TABLE items ADD COLUMN own TEXT DEFAULT 'mine'",
+        "CREATE INDEX of_own ON items (own, id)",
+        "CREATE VIEW seen AS SELECT id FROM items",
+        "CREATE TABLE others (item BIGINT REFERENCES items (id))",
+        "INSERT INTO others VALUES (2)",
+        "CREATE TABLE log (id BIGINT)",
+        *NOTED[kind.dialect],
+    ):
+        kind.query(statement)
+    columns = {**ITEM, "note": {"type": ["integer", "null"]}, "size": NUMBER}
+    changed = by(kind, tmp_path, items=described(columns, "id name size", indexes=[["size"]]))
+    while found := await failures(changed):
+        run_advised(kind, found[0])
+    await load_into(changed, {"items": [item(3, note=8, size=9)]}, listed(2))
+    assert kind.query("SELECT id, note, size, own FROM items ORDER BY id") == [
+        (1, 7, None, "mine"),
+        (2, None, None, "mine"),
+        (3, 8, 9, "mine"),
+    ]
+    assert kind.query("SELECT id FROM seen ORDER BY id") == [(1,), (2,), (3,)]
+    assert (kind.query("SELECT item FROM others"), kind.query("SELECT id FROM log")) == ([(2,)], [(3,)])
+    async with changed.opened("check") as database:
+        assert "the index of_own is" in " ".join(finding.message for finding in await database.examine())
+
+
+async def test_a_key_that_others_refer_to_can_be_changed_as_advised(kind: Kind, tmp_path: Path) -> None:
+    part = described({"id": NUMBER, "item": {**NUMBER, "x-references": "items"}}, "id item")
+    before = by(kind, tmp_path, items=described(ITEM), parts=part)
+    await load_into(before, {"items": [], "parts": [{"id": 1, "item": 2}]}, listed(2))
+    del part["items"]["properties"]["item"]["x-references"]
+    changed = by(kind, tmp_path, items=described(ITEM, key="name"), parts=part)
+    while found := await failures(changed):
+        run_advised(kind, found[0])
+    parts = [{"id": 1, "item": 2}, {"id": 2, "item": 77}]
+    await load_into(changed, {"items": [{**item(1), "name": "again"}], "parts": parts}, listed(3))
+    assert kind.query("SELECT id, item FROM parts ORDER BY id") == [(1, 2), (2, 77)]
+    assert kind.query("SELECT id, name FROM items ORDER BY name") == [(1, "again"), (1, "n1"), (2, "n2")]
+
+
+async def test_no_default_names_a_record_that_is_referred_to(kind: Kind, tmp_path: Path) -> None:
+    above = {**NUMBER, "x-references": "items", "default": 1}
+    changed = by(kind, tmp_path, items=described({**ITEM, "above": above}, "id name above"))
+    (found,) = await failures(changed)
+    assert "the column above is missing" in found.message and "no default is used" in found.message
+    run_advised(kind, found)
+    await load_into(changed, {"items": [item(3, above=2)]}, listed(2))
+    assert kind.query("SELECT id, above FROM items ORDER BY id") == [(1, None), (2, None), (3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after", "expected"),
+    [
+        ("boolean", True, "integer", 1),
+        ("boolean", False, "number", 0),
+        ("integer", 1, "boolean", True),
+        ("number", 4, "integer", 4),
+        ("number", 2**53, "integer", 2**53),
+        ("number", 1, "boolean", True),
+        ("integer", 5, "number", 5),
+        ("integer", 5, "string", "5"),
+    ],
+)
+async def test_values_come_over_into_another_type(
+    kind: Kind, tmp_path: Path, before: str, value: Any, after: str, expected: Any
+) -> None:
+    def contract(name: str) -> Kind:
+        return by(kind, tmp_path, items=described(ITEM), more=described({"id": NUMBER, "value": {"type": name}}, "id"))
+
+    await load_into(contract(before), {"items": [], "more": [{"id": 1, "value": value}]}, listed(2))
+    changed = contract(after)
+    for found in await failures(changed):
+        run_advised(kind, found)
+    assert await failures(changed) == []
+    assert (await content(changed))["more"] == [{"id": 1, "value": expected}]
+
+
+async def test_no_whole_number_is_rounded_in_a_column_of_doubles(kind: Kind, tmp_path: Path) -> None:
+    wide = by(kind, tmp_path, items=described({**ITEM, "size": {"type": "number"}}))
+    await load_into(wide, {"items": [item(3, size=0.5)]}, listed(2))
+    (found,) = await failures(by(kind, tmp_path, items=described({**ITEM, "size": NUMBER})))
+    assert "the column size is" in found.message
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [({"type": "object"}, "json"), ({**NUMBER, "format": "date-time", "x-epoch": "s"}, "date-time")],
+)
+async def test_a_text_that_is_no_value_of_the_contract_is_told_and_not_exported(
+    kind: Kind, tmp_path: Path, column: dict[str, Any], name: str
+) -> None:
+    changed = by(kind, tmp_path, items=described({**ITEM, "name": column}))
+    for read in (content, digest_of):
+        with pytest.raises(TablesDiffer, match=f"table items: the column name holds what is no {name}, as 'n1'"):
+            await read(changed)

@@ -13,6 +13,7 @@ from aetl.sql import Statements
 
 _WHOLE: frozenset[ColumnType] = frozenset({"integer"})
 _EXACT: frozenset[ColumnType] = frozenset({"integer", "number"})
+_NEAR: frozenset[ColumnType] = frozenset({"number"})
 _TEXT: frozenset[ColumnType] = frozenset({"text", "date-time", "date", "json"})
 _MOMENT: frozenset[ColumnType] = frozenset({"text", "date-time"})
 _JSON: frozenset[ColumnType] = frozenset({"text", "json"})
@@ -22,8 +23,8 @@ _HOLDS: Mapping[str, Collection[ColumnType]] = {
     "integer": _WHOLE,
     "bigint": _WHOLE,
     "numeric": _EXACT,
-    "double precision": _EXACT,
-    "real": frozenset({"number"}),
+    "double precision": _NEAR,  # it rounds whole numbers beyond 2**53
+    "real": _NEAR,
     "boolean": frozenset({"boolean"}),
     "text": _TEXT,
     "character varying": _TEXT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -24,7 +24,7 @@ _HOLDS: Mapping[str, Collection[ColumnType]] = {
     "TEXT": _TEXTS,
     "NUMERIC": _NUMBERS | {"date-time", "date"},  # what looks like no number stays a text
     "INTEGER": _NUMBERS,
-    "REAL": frozenset({"integer", "number"}),
+    "REAL": frozenset({"number"}),  # it rounds whole numbers beyond 2**53
     "BLOB": _TEXTS | _NUMBERS,  # or no type at all: every value stays what it is
 }
 """Affinity -> what comes back from such a column as it was (https://www.sqlite.org/datatype3.html, 3)."""
@@ -60,6 +60,7 @@ async def find_tables(connection: aiosqlite.Connection, statements: Statements) 
     if not columns:
         return {}
     indexes, foreign_keys = await rows_of("indexes"), await rows_of("foreign_keys")
+    schema = await connection.execute_fetchall(statements.ledger["schema"])
     found = {}
     for name, each in columns.items():
         table = statements.tables[name]
@@ -68,7 +69,18 @@ async def find_tables(connection: aiosqlite.Connection, statements: Statements) 
         if any(column.is_mandatory and folded(column.name) not in there for column in table.columns):
             ((is_empty,),) = await connection.execute_fetchall(statements.of(name, "is_empty"))
         found[name] = _found(table, names, each, indexes.get(name, []), foreign_keys.get(name, []), bool(is_empty))
-    return found
+        own = [sql for kind, _, owner, sql in schema if kind in ("index", "trigger") and folded(owner) == folded(name)]
+        found[name] = replace(found[name], more=[sql for sql in own if sql is not None])
+    return {name: replace(each, dangling=_dangling(each, found)) for name, each in found.items()}
+
+
+def _dangling(table: SQLiteTable, found: Mapping[str, SQLiteTable]) -> str:
+    """What one of a table's foreign keys refers to though it is no key: SQLite then refuses every record."""
+    for each in table.foreign_keys:
+        keys = found[each.parent].keys if each.parent in found else ()
+        if keys and frozenset(map(folded, each.targets)) not in [frozenset(map(folded, key)) for key in keys]:
+            return f"{each.parent} ({', '.join(each.targets)})"
+    return ""
 
 
 def _found(
@@ -100,9 +112,13 @@ def _found(
     return SQLiteTable(
         columns={
             own(name): FoundColumn(
-                kind, _HOLDS[affinity(kind)], bool(is_mandatory), has_default or (is_numbered and place > 0)
+                kind,
+                _HOLDS[affinity(kind)],
+                bool(is_mandatory),
+                default is not None or (is_numbered and place > 0),
+                default or "",
             )
-            for _, _, name, kind, is_mandatory, has_default, place, hidden in columns
+            for _, _, name, kind, is_mandatory, default, place, hidden in columns
             if not hidden or folded(name) in spelled  # a computed one is nobody's business
         },
         primary_key=key,
