@@ -193,11 +193,16 @@ def plain(value: Any) -> Any:
 
 
 def exact(value: Any) -> Any:
-    """A JSON value in which a whole number is one whatever its spelling, to compare it."""
+    """A JSON value in which a whole number is one whatever its spelling, to compare it.
+
+    One that is larger than any point in time is the double that it stands for: jsonb writes all its digits.
+    """
     if isinstance(value, dict):
         return {key: exact(each) for key, each in value.items()}
     if isinstance(value, list):
         return [exact(each) for each in value]
+    if isinstance(value, int) and abs(value) >= 10**21:
+        return int(float(value))
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
