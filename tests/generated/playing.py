@@ -8,7 +8,7 @@ import random
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -259,9 +259,10 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def smaller(example: Example) -> Sequence[Example]:
+def smaller(example: Example) -> Iterator[Example]:
     """Examples with a little less in them, those with much less first."""
-    found = [replace(example, steps=example.steps[:at] + example.steps[at + 1 :]) for at in range(len(example.steps))]
+    for at in range(len(example.steps)):
+        yield replace(example, steps=example.steps[:at] + example.steps[at + 1 :])
     for at, step in enumerate(example.steps):
         for array, records in step.records.items():
             size = len(records)
@@ -269,6 +270,5 @@ def smaller(example: Example) -> Sequence[Example]:
                 for first in range(0, len(records), size):
                     less = {**step.records, array: [*records[:first], *records[first + size :]]}
                     shorter = replace(step, records=less, text=as_json(less))
-                    found.append(replace(example, steps=(*example.steps[:at], shorter, *example.steps[at + 1 :])))
+                    yield replace(example, steps=(*example.steps[:at], shorter, *example.steps[at + 1 :]))
                 size //= 2
-    return found

@@ -44,10 +44,10 @@ def test_by_any_contract_each_database_holds_what_its_exports_do(seed: int, post
     example = draw(seed, kills=sys.platform != "win32" and seed % 5 == 0)
     difference = played(example, postgresql)
     until = time.monotonic() + SECONDS_TO_SHRINK
-    candidates = iter(smaller(example))
+    candidates = smaller(example)
     while difference and time.monotonic() < until and (less := next(candidates, None)) is not None:
         if found := played(less, postgresql):
-            example, difference, candidates = less, found, iter(smaller(less))
+            example, difference, candidates = less, found, smaller(less)
     assert not difference, f"{SEEDS}={seed}: {difference}\n\nof\n{example}"
 
 
