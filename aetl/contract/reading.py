@@ -19,7 +19,8 @@ def read_schema(path: Path | None) -> Any:
     """What stands in the file, or in the one that aetl ships; raises ConfigurationError where that is no JSON."""
     source = str(path or "json/schema.json")
     try:
-        text = (path or resources.files("aetl").joinpath("json/schema.json")).read_text(encoding="utf-8")
+        file = path or resources.files("aetl").joinpath("json/schema.json")
+        text = file.read_text(encoding="utf-8-sig")  # as some editors on Windows write it
         if len(text) > _MOST_CHARACTERS:
             raise ConfigurationError(
                 f"the schema file {source} holds more than {_MOST_CHARACTERS:,} characters",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aetl.config import Changes
@@ -11,6 +11,7 @@ from aetl.contract.tables import Column, ColumnType, Table
 from aetl.errors import TablesDiffer
 from aetl.models import Finding
 from aetl.sql import Statements
+from aetl.sql.dialect import refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,18 @@ def compare(statements: Statements, found: Mapping[str, FoundTable]) -> Differen
         changes += [Change(table.name, index=each) for each in _missing_indexes(table, there)]
         remarks += _remarks(table, there)
     return Differences(changes, refusals, remarks)
+
+
+def check_made(statements: Statements, found: Mapping[str, FoundTable], names: Iterable[str]) -> None:
+    """Raises ConfigurationError where some tables, just made, are none that a load could use: by SQL of one's own."""
+    for table in map(statements.tables.__getitem__, names):
+        if table.name not in found:
+            raise refuse(statements.source, f"its `create` of the table {table.name} does not make it")
+        for column in table.columns:
+            if column.name not in found[table.name].columns:
+                raise refuse(statements.source, f"table {table.name}: the column {column.name} is missing")
+            for each in _unfit(statements, table, column, found[table.name]):
+                raise refuse(statements.source, f"{each}, which it does not hold")
 
 
 def _unfit(statements: Statements, table: Table, column: Column, there: FoundTable) -> Iterator[Refusal]:

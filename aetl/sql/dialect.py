@@ -37,6 +37,11 @@ class Dialect:
     more: Mapping[str, Any]
     """The rest: `quote`, `identity`, `types` as aetl ships them, and what only some databases have."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether somebody has said otherwise how tables are made."""
+        return bool(self.creates) or "create" in self.changed or self.types != self.more["types"]
+
     def quoted(self, name: str) -> str:
         """A table's or column's name as SQL takes any."""
         mark: str = self.more["quote"]
@@ -98,10 +103,9 @@ def _changes(content: Any, source: str, own: Mapping[str, Any], tables: Collecti
             if name not in known:
                 raise refuse(source, f"{part}/{name} is not {what}: those are {', '.join(known)}")
             if part == "tables":
-                if list(entry := _mapping(value, source, f"tables/{name}")) != ["create"]:
-                    more = (
-                        "; leave out what an earlier aetl wanted there" if {"upsert", "select"} & entry.keys() else ""
-                    )
+                told = _mapping(value, source, f"tables/{name}").keys()
+                if list(told) != ["create"]:
+                    more = "; leave out what an earlier aetl wanted there" if {"upsert", "select"} & told else ""
                     raise refuse(source, f"tables/{name} may hold 'create', and nothing else{more}")
                 value = value["create"]
             if not isinstance(value, str) or not value.strip():

@@ -15,7 +15,7 @@ import pytest
 from aetl.config import Changes
 from aetl.contract import Contract
 from aetl.database import open_database
-from aetl.errors import ExportMalformed, TablesDiffer
+from aetl.errors import ConfigurationError, ExportMalformed, TablesDiffer
 from aetl.models import Finding, TableCounts
 from tests.exports import in_order, listed
 from tests.integration.databases import Kind, content, digest_of, load, load_into
@@ -299,3 +299,24 @@ async def test_a_text_that_is_no_value_of_the_contract_is_told_and_not_exported(
     for read in (content, digest_of):
         with pytest.raises(TablesDiffer, match=f"table items: the column name holds what is no {name}, as 'n1'"):
             await read(changed)
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        ("types: {{text: {wrong}}}", " is {wrong}, and by the contract text"),
+        ("tables: {{more: {{create: 'CREATE TABLE other (id bigint, name text)'}}}}", "does not make it"),
+        ("tables: {{more: {{create: CREATE TABLE more (id text)}}}}", "table more: the column name is missing"),
+    ],
+)
+async def test_sql_of_ones_own_that_makes_no_table_for_the_contract_is_refused_before(
+    kind: Kind, tmp_path: Path, own: str, reason: str
+) -> None:
+    wrong = {"sqlite": "json", "postgresql": "bigint"}[kind.dialect]
+    (tmp_path / "own.yaml").write_text(own.format(wrong=wrong))
+    more = described({"id": TEXT, "name": TEXT}, "id name")
+    changed = replace(by(kind, tmp_path, items=described(ITEM), more=more), sql=tmp_path / "own.yaml")
+    found = await failures(changed)
+    assert reason.format(wrong=wrong) in " ".join(each.message for each in found)
+    with pytest.raises(ConfigurationError, match=reason.format(wrong=wrong)):
+        await load_into(changed, {"items": [], "more": []}, listed(2))

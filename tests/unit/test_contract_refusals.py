@@ -314,6 +314,12 @@ def test_an_advised_name_helps() -> None:
     assert own.tables["t"].names == ("k", "nameless", "other_k")
 
 
+def test_a_schema_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "schema.json"
+    path.write_text(resources.files("aetl").joinpath("json/schema.json").read_text("utf-8"), encoding="utf-8-sig")
+    assert Contract.read(path).hash == Contract.read().hash
+
+
 def test_the_shipped_contract_would_pass_the_check_that_it_is_spared() -> None:
     text = resources.files("aetl").joinpath("json/schema.json").read_text(encoding="utf-8")
     shipped, checked = Contract.read(), Contract(json.loads(text), "json/schema.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from aetl.config import Changes
-from aetl.database.changes import Differences, compare
+from aetl.database.changes import Differences, check_made, compare
 from aetl.database.postgresql.dump import check_columns
 from aetl.database.postgresql.errors import ERRORS, as_aetl_error
 from aetl.database.postgresql.schema import (
@@ -91,6 +91,7 @@ async def _try_out(
     made = [change for change in differences.changes if change.is_table]
     await apply(connection, statements, Differences(made, (), ()))
     found = await find_tables(connection, schema, statements)
+    check_made(statements, found, [change.table for change in made])
     for change in made:
         await make_key(connection, statements, statements.tables[change.table], found[change.table])
     for name, references in lacking_references(statements, made, found).items():

@@ -13,7 +13,7 @@ import asyncpg
 from aetl.config import Changes
 from aetl.contract.tables import Table
 from aetl.database import BeginAgain, Purpose
-from aetl.database.changes import compare
+from aetl.database.changes import check_made, compare
 from aetl.database.ledger import Ledger, NoLedger
 from aetl.database.postgresql.check import examine
 from aetl.database.postgresql.dump import fetch_records
@@ -149,6 +149,7 @@ class PostgreSQL:
         if differences.changes:
             await apply(self._db, self._statements, differences)
             found = await find_tables(self._db, self._schema, self._statements)
+            check_made(self._statements, found, [each.table for each in differences.changes])
         others = await guards(self._db, self._schema, self._statements)
         refuse_on_ledger(others, self._name)
         load_id, is_older = await ledger.begin(export, self._contract)

@@ -12,12 +12,13 @@ from pathlib import Path
 import aiosqlite
 
 from aetl.config import Changes
-from aetl.database.changes import compare
+from aetl.database.changes import check_made, compare
 from aetl.database.sqlite.bare import creating
 from aetl.database.sqlite.dump import check_columns
 from aetl.database.sqlite.errors import as_aetl_error
 from aetl.database.sqlite.file import in_memory
 from aetl.database.sqlite.schema import find_tables
+from aetl.errors import ConfigurationError
 from aetl.models import Finding
 from aetl.sql import Statements
 
@@ -32,11 +33,15 @@ async def examine(
 ) -> AsyncIterator[Finding]:
     """The findings on the statements, the file (None where there is none yet), its folder and the disk."""
     try:
+        await check_own(statements)
         async with in_memory(creating(statements)) as model:
             await _prepare_all(model, statements, statements.tables.keys())
         yield Finding("ok", "SQL", f"{statements.source} and the contract agree")
     except sqlite3.Error as error:
         yield Finding("failure", "SQL", f"{statements.source}: {error}", "Mend the file that --sql names.")
+        return
+    except ConfigurationError as error:
+        yield Finding("failure", "SQL", str(error), error.hint)
         return
     folder = path.resolve().parent
     if not folder.is_dir():
@@ -68,6 +73,13 @@ async def examine(
                 "failure", "database", f"{each} may not be written", "Give this account the right to write there."
             )
     yield _disk(path, folder)
+
+
+async def check_own(statements: Statements) -> None:
+    """Raises ConfigurationError where somebody's own SQL makes tables that the next load would refuse."""
+    if statements.dialect.is_own:
+        async with in_memory(creating(statements)) as model:
+            check_made(statements, await find_tables(model, statements), statements.tables)
 
 
 def _disk(path: Path, folder: Path) -> Finding:

@@ -18,7 +18,7 @@ from aetl.database import BeginAgain, Purpose
 from aetl.database.changes import compare
 from aetl.database.ledger import Ledger, NoLedger
 from aetl.database.sqlite.bare import try_out
-from aetl.database.sqlite.check import examine
+from aetl.database.sqlite.check import check_own, examine
 from aetl.database.sqlite.dump import fetch_objects, fetch_table
 from aetl.database.sqlite.errors import sqlite_errors
 from aetl.database.sqlite.exact import may_be_objects
@@ -139,6 +139,7 @@ class SQLite:
         is_new = isinstance(self._ledger, NoLedger) and not found
         differences = compare(self._statements, found)
         differences.refuse(self._statements, may_change=is_new or self._changes == "apply")
+        await check_own(self._statements)
         keyed = await try_out(self._statements) if is_new and not self._is_to_begin_again else {}
         load_id, is_older = await ledger.begin(export, self._contract)
         load: SQLiteLoad | FirstLoad
