@@ -87,6 +87,19 @@ class Change:
             return statements.added(self.table, self.column)
         return statements.index(self.table, self.index) if self.index else statements.of(self.table, "create")
 
+    def whole(self, statements: Statements) -> str:
+        """All that makes it, for an administrator."""
+        texts = [self.statement(statements)]
+        makes_keys_apart = "mend_key" in statements.dialect.operations
+        if self.is_table and makes_keys_apart:
+            texts.append(statements.of(self.table, "key"))
+        if self.is_table:
+            texts += statements.indexes(self.table)
+        for reference in statements.tables[self.table].references if makes_keys_apart else ():
+            if self.is_table or (self.column is not None and self.column.name == reference.column):
+                texts.append(statements.reference(self.table, "reference", reference))
+        return "; ".join(map(_line, texts))
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -132,7 +145,7 @@ class Differences:
     def _in_the_way(self, statements: Statements, *, may_change: bool) -> list[Refusal]:
         found = list(self.refusals)
         if not may_change:
-            found += [Refusal(each.table, each.missing, each.statement(statements)) for each in self.changes]
+            found += [Refusal(each.table, each.missing, each.whole(statements)) for each in self.changes]
         return found
 
 
@@ -259,7 +272,7 @@ def _as_filled(column: Column, table: Table, there: FoundTable) -> Column:
 
 def _line(sql: str) -> str:
     """A statement in one line, where no comment needs its end."""
-    return sql if "--" in sql else re.sub(r"\s*\n\s*", " ", sql)
+    return sql if "--" in sql else re.sub(r"\s*\n\s*", " ", sql.strip())
 
 
 def _missing_indexes(table: Table, there: FoundTable) -> Iterator[tuple[str, ...]]:

@@ -64,7 +64,7 @@ def test_a_part_may_be_empty(tmp_path: Path, part: str) -> None:
         ("operations: {upsert: ''}", "operations/upsert must be a text"),
         ("tables: {more: {create: x}}", "tables/more is not a table of the contract: those are sessions"),
         ("tables: {events: {key: x}}", "tables/events may hold 'create', and nothing else"),
-        ("tables: {events: {create: x, upsert: y}}", "nothing else; leave out what an earlier aetl wanted there"),
+        ("tables: {events: {create: x, upsert: y}}", "tables/events may hold 'create', and nothing else; leave"),
         ("tables: {events: x}", "tables/events must be a mapping"),
     ],
 )
