@@ -85,6 +85,8 @@ class Rows:
         value = None
         try:
             return [null if (value := row[place]) is None else convert(value) for row in rows]
+        except UnicodeEncodeError:  # of a row that came from an export: no database gives half a surrogate pair
+            raise
         except (ValueError, LookupError) as error:
             column = self.table.columns[place]
             shown = shorten(str(value), 60, placeholder=" ...")
