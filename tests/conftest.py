@@ -23,7 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background so, and every process of a test would begin deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("thorough", max_examples=150, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.register_profile("every day", deadline=None)
 settings.register_profile("few", max_examples=10, deadline=None)
 settings.load_profile("thorough" if os.environ.get("CI") else "every day")

@@ -19,7 +19,7 @@ from tests.generated.playing import Example, draw, play, smaller
 from tests.postgresql import PostgreSQLServer
 
 EVERY_DAY = 12
-WHERE_CI_IS_SET = 100
+WHERE_CI_IS_SET = 50
 SECONDS_TO_SHRINK = 60
 SEEDS = "AETL_TEST_SEEDS"
 """A variable with a seed, or the first and the one after the last, to play those instead: `700-1000`."""

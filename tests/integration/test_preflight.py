@@ -205,9 +205,9 @@ async def test_a_schema_file_that_cannot_be_used_ends_it(tmp_path: Path) -> None
         ({"create": "CREATE TABEL nodes (id)"}, "SQL", 'near "TABEL": syntax error'),
         ({"select": "SELECT {columns}, name1 FROM {table}"}, "SQL", "no such column: name1"),
         ({"select": "SELECT {columns} FROM {table} WHERE true <> ';--'"}, "SQL", "unrecognized token"),
-        ({"select": "SELECT {key} FROM {table}"}, "database", "select must give of nodes the contract's columns"),
+        ({"select": "SELECT {key} FROM {table}"}, "SQL", "select must give of nodes the contract's columns"),
         ({"truncate": "DELETE FROM node"}, "SQL", "no such table: node"),
-        ({"truncate": "DELETE FROM {node}"}, "database", "operations/truncate: nothing is known by {node}"),
+        ({"truncate": "DELETE FROM {node}"}, "SQL", "operations/truncate: nothing is known by {node}"),
         ({"upsert": 3}, "database", "operations/upsert must be a text"),
     ],
 )
