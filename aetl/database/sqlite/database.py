@@ -184,10 +184,15 @@ class SQLite:
         with sqlite_errors(self._path):
             await set_cache(self._db, _CACHE)  # SQLite counts its cache in pages of the size before
         ledger = Ledger(Session(self._db, self._path), self._statements)
-        async with transaction(self._db, self._path):
-            with sqlite_errors(self._path):
-                await self._bring_up(ledger, is_new=is_new)
-            yield ledger
+        try:
+            async with transaction(self._db, self._path):
+                with sqlite_errors(self._path):
+                    await self._bring_up(ledger, is_new=is_new)
+                yield ledger
+        except Exception:
+            with suppress(Exception):  # what breaks right behind the commit leaves a ledger all the same
+                self._ledger = ledger if await pragma(self._db, "user_version") else self._ledger
+            raise
         self._ledger = ledger
         await self._turn_to_wal()
 
