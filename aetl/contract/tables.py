@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -61,24 +61,24 @@ class Table:
 
 def in_order(tables: Iterable[Table]) -> list[Table]:
     """The tables with each after those that it refers to; those that refer to one another stay in the given order."""
-    left = {table.name: table for table in tables}
-    ancestors = {name: _ancestors(name, left) for name in left}
-    ordered: list[Table] = []
+    named = {table.name: table for table in tables}
+    refers_to = {name: {each.table for each in table.references} for name, table in named.items()}
+    return [named[name] for group in in_groups(refers_to) for name in group]
+
+
+def in_groups(refers_to: Mapping[str, Set[str]]) -> list[tuple[str, ...]]:
+    """The tables, each by what it refers to, in groups: a table, or those that refer to one another in a ring.
+
+    They come after all that they refer to, and else stay in the given order.
+    """
+    below = {name: set(others) & refers_to.keys() for name, others in refers_to.items()}
+    for _ in below:  # so long a way at most: what they refer to refers to others
+        for others in below.values():
+            others.update(*[below[each] for each in others])
+    left, groups = list(below), []
     while left:
-        first = next(
-            name for name in left if all(name in ancestors[other] for other in ancestors[name] if other in left)
-        )
-        ordered.append(left.pop(first))
-    return ordered
-
-
-def _ancestors(name: str, tables: dict[str, Table]) -> set[str]:
-    """The tables that one refers to, and that these refer to, and so on; itself only where that leads back to it."""
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        for reference in tables[waiting.pop()].references:
-            if reference.table in tables and reference.table not in found:
-                found.add(reference.table)
-                waiting.append(reference.table)
-    return found
+        name = next(each for each in left if all(each in below[other] for other in below[each] & set(left)))
+        group = tuple(each for each in left if each == name or (each in below[name] and name in below[each]))
+        groups.append(group)
+        left = [each for each in left if each not in group]
+    return groups

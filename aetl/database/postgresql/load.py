@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 
-from aetl.contract.tables import Reference
+from aetl.contract.tables import Reference, in_groups
 from aetl.database import BeginAgain
-from aetl.database.groups import in_groups
 from aetl.database.ledger import Ledger
 from aetl.database.postgresql.errors import ERRORS, postgresql_errors
 from aetl.database.postgresql.merging import Merging

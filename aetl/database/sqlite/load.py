@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiosqlite
 
-from aetl.database.groups import in_groups
+from aetl.contract.tables import in_groups
 from aetl.database.ledger import Ledger
 from aetl.database.sqlite.errors import sqlite_errors
 from aetl.database.sqlite.exact import may_be_read_ahead
