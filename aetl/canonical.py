@@ -19,6 +19,7 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _encode, _encode_lines = _encoder.encode, _encoder.encode_lines
 _DEEPEST = 500
 _TOO_DEEP = f"is nested more than {_DEEPEST} deep"
+NO_UNICODE = "holds half of a surrogate pair, which is no Unicode text"
 UNFIT = (ValueError, OverflowError, RecursionError)
 """What a value raises that has no text."""
 _MAYBE_SPELLED_OTHERWISE = re.compile(rb"[.]0|[0-9]e|[0-9]{19}")
@@ -86,20 +87,17 @@ def wrong(value: Any, *, is_kept: bool = True, depth: int = 0) -> tuple[Sequence
         path, each, depth = waiting.pop()
         if isinstance(each, dict):
             if not all(map(_is_unicode, each)):
-                return _steps((path, next(key for key in each if not _is_unicode(key)))), _NO_UNICODE
+                return _steps((path, next(key for key in each if not _is_unicode(key)))), NO_UNICODE
             waiting += [((path, key), below, depth + 1) for key, below in reversed(each.items())]
         elif isinstance(each, list):
             waiting += [((path, place), below, depth + 1) for place, below in reversed([*enumerate(each)])]
         elif isinstance(each, str) and not _is_unicode(each):
-            return _steps(path), _NO_UNICODE
+            return _steps(path), NO_UNICODE
         elif isinstance(each, float if not is_kept else int | float) and not _is_finite(each):
             return _steps(path), "is a larger number than any database keeps"
         if is_kept and depth == _DEEPEST and isinstance(each, dict | list):
             return _steps(path), _TOO_DEEP
     return None
-
-
-_NO_UNICODE = "holds half of a surrogate pair, which is no Unicode text"
 
 
 def _is_too_deep(value: Any) -> bool:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
+from aetl.contract.explaining import shortened
 from aetl.contract.rows import Rows
 from aetl.contract.tables import Table
 from aetl.models import REFERS_TO_NOTHING, Reject, Row
-
-_MOST_SHOWN = 200
-
-NO_UNICODE = "holds half of a surrogate pair, which is no Unicode text"
 
 
 def reject_row(table: Table, row: Row, position: int, column: str | None, reason: str, kind: str = "") -> Reject:
@@ -22,9 +19,7 @@ def reject_row(table: Table, row: Row, position: int, column: str | None, reason
 
 def reject_orphan(table: Table, row: Row, position: int, column: str) -> Reject:
     """A reject of a record that refers, by that column, to one that does not exist."""
-    value = repr(row[table.names.index(column)])
-    if len(value) > _MOST_SHOWN:  # a reference may be many megabytes long
-        value = f"{value[: _MOST_SHOWN // 2]} ... {value[-_MOST_SHOWN // 2 :]}"
+    value = shortened(repr(row[table.names.index(column)]))  # a reference may be many megabytes long
     return reject_row(table, row, position, column, f"{value} refers to no record", REFERS_TO_NOTHING)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import asyncpg
 
+from aetl.canonical import NO_UNICODE
 from aetl.contract.tables import Reference, Table
 from aetl.database.postgresql.session import Connection, attempt
-from aetl.database.rejects import NO_UNICODE, reject_row
+from aetl.database.rejects import reject_row
 from aetl.models import Reject, Row
 from aetl.sql import Statements
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import aiosqlite
 
-from aetl.database.rejects import NO_UNICODE, reject_orphan, reject_row
+from aetl.canonical import NO_UNICODE
+from aetl.database.rejects import reject_orphan, reject_row
 from aetl.database.spool import Spool
 from aetl.database.sqlite.file import pragma_of
 from aetl.database.sqlite.references import Reference
