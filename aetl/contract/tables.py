@@ -58,6 +58,11 @@ class Table:
         """The names of its columns."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def is_all_key(self) -> bool:
+        """Whether it has no columns beside its key: then nothing of a record can change."""
+        return len(self.key) == len(self.columns)
+
 
 def in_order(tables: Iterable[Table]) -> list[Table]:
     """The tables with each after those that it refers to; those that refer to one another stay in the given order."""

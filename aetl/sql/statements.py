@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from aetl.contract.tables import Column, Reference, Table, in_order
 from aetl.errors import ConfigurationError
@@ -69,11 +69,10 @@ class Statements:
         """The same in a schema."""
         return Statements(self.dialect, self.tables, schema)
 
-    def for_types(self, types: Mapping[str, Mapping[str, str]]) -> Self:
-        """The same for tables whose columns have, in the database, the types that are given here by their names."""
+    def follow_types(self, types: Mapping[str, Mapping[str, str]]) -> None:
+        """From now on the columns of tables have, in the database, the types that are given here by their names."""
         self._types = types
         self._filled.clear()
-        return self
 
     def of(self, table: str, operation: str) -> str:
         """The statement of a table's that stands in the dialect under this name."""

@@ -100,7 +100,7 @@ async def _try_out(
     others -= {each.table for each in made}
     for table in (table for name, table in statements.tables.items() if name not in others):
         await connection.execute(statements.of(table.name, "stage"))
-        for operation in _OPERATIONS if len(table.key) < len(table.columns) else ("upsert_keys", *_OPERATIONS[1:-1]):
+        for operation in ("upsert_keys", *_OPERATIONS[1:-1]) if table.is_all_key else _OPERATIONS:
             await connection.prepare(statements.of(table.name, operation))
         for statement in statements.references(table.name, "orphans"):
             await connection.prepare(statement)

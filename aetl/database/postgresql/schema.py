@@ -60,7 +60,7 @@ async def find_tables(connection: Connection, schema: str, statements: Statement
         own = [[row for row in rows if row["table"] == name] for rows in (columns, indexes, references)]
         found[name] = await _found(connection, statements, statements.tables[name], *own)
     types = {name: {column: each.type for column, each in table.columns.items()} for name, table in found.items()}
-    statements.for_types(types)
+    statements.follow_types(types)
     return found
 
 

@@ -59,7 +59,7 @@ class Staging:
 
     def statement(self, operation: str) -> str:
         """A statement about the table or its temporary one."""
-        if operation == "upsert" and len(self.table.key) == len(self.table.columns):
+        if operation == "upsert" and self.table.is_all_key:
             operation = "upsert_keys"
         return self._statements.of(self.table.name, operation)
 

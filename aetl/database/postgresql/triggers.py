@@ -57,7 +57,7 @@ async def look_for_lost(
             f"the database {name} did not keep {lost} records of the table {table.name} that were written there: {by}",
             hint="Drop or disable what removes them, and load again.",
         )
-    if is_older or len(table.key) == len(table.columns):
+    if is_older or table.is_all_key:
         return
     if altered := await connection.fetchval(staging.statement("altered")):
         _LOG.warning(

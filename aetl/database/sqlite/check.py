@@ -97,7 +97,7 @@ async def _prepare_all(connection: aiosqlite.Connection, statements: Statements,
     """Compiles every statement of some tables, which fails where a column is missing."""
     for name in (name for name in statements.tables if name in tables):
         for operation in OF_ROWS:
-            if operation != "upsert" or len(statements.tables[name].key) < len(statements.tables[name].columns):
+            if operation != "upsert" or not statements.tables[name].is_all_key:
                 await _prepare(connection, statements.of(name, operation))
         async with connection.execute(statements.of(name, "select")) as cursor:
             check_columns(statements, name, [column[0] for column in cursor.description])

@@ -142,25 +142,23 @@ class SQLite:
         await check_own(self._statements)
         keyed = await try_out(self._statements) if is_new and not self._is_to_begin_again else {}
         load_id, is_older = await ledger.begin(export, self._contract)
-        load: SQLiteLoad | FirstLoad
         if keyed:
-            load = FirstLoad(self._db, self._path, self._statements, ledger, keyed, load_id)
-        else:
-            changes = await apply(self._db, self._statements, differences)
-            if changes:
-                found = await find_tables(self._db, self._statements)
-            load = SQLiteLoad(
-                self._db,
-                self._path,
-                self._statements,
-                ledger,
-                found,
-                load_id,
-                is_older=is_older,
-                changes=() if is_new else changes,
-            )
-        await load.begin()
-        return load
+            first = FirstLoad(self._db, self._path, self._statements, ledger, keyed, load_id)
+            await first.begin()
+            return first
+        changes = await apply(self._db, self._statements, differences)
+        if changes:
+            found = await find_tables(self._db, self._statements)
+        return SQLiteLoad(
+            self._db,
+            self._path,
+            self._statements,
+            ledger,
+            found,
+            load_id,
+            is_older=is_older,
+            changes=() if is_new else changes,
+        )
 
     async def record_failure(self, export: Export, report: LoadReport, rejects: Sequence[Reject]) -> int:
         async with self._changing() as ledger:

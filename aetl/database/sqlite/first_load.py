@@ -51,7 +51,7 @@ class FirstLoad:
         self._statements = statements
         self._ledger = ledger
         self._keyed = keyed
-        self._rows = Rows(connection, statements)
+        self._rows = Rows(connection, statements, {})
         self._loaded: Counter[str] = Counter(dict.fromkeys(statements.tables, 0))
         self._many = {name: max(1, _MOST_PARAMETERS // len(table.columns)) for name, table in statements.tables.items()}
         self._append_many = {name: append_of(statements, name, many) for name, many in self._many.items()}

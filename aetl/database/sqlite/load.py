@@ -56,7 +56,8 @@ class SQLiteLoad:
         self._path = path
         self._statements = statements
         self._ledger = ledger
-        self._rows = Rows(connection, statements)
+        triggers = {name: table.triggers for name, table in found.items() if table.triggers}
+        self._rows = Rows(connection, statements, triggers)
         self._is_older = is_older
         self._waiting = Waiting()
         self._known: set[str] = set()
@@ -67,10 +68,6 @@ class SQLiteLoad:
         self._repeating = {name for name in statements.tables if may_be_read_ahead(statements, name, found[name])}
         self._references = references_of(statements, found)
         self._unenforced = {each.child for each in self._references if not each.is_enforced}
-
-    async def begin(self) -> None:
-        """Looks for what others have the database do by itself."""
-        await self._rows.look_for_triggers()
 
     async def write(self, batch: CheckedBatch) -> Outcome:
         with sqlite_errors(self._path):

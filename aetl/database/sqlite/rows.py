@@ -15,7 +15,7 @@ from aetl.database.rejects import reject_orphan, reject_row
 from aetl.database.spool import Spool
 from aetl.database.sqlite.file import pragma_of
 from aetl.database.sqlite.references import Reference
-from aetl.database.sqlite.schema import affinity, folded
+from aetl.database.sqlite.schema import affinity
 from aetl.errors import DatabaseRefused
 from aetl.models import Reject, Row
 from aetl.sql import Statements
@@ -42,20 +42,14 @@ class Written:
 class Rows:
     """The statements of a database, for rows of its tables."""
 
-    def __init__(self, connection: aiosqlite.Connection, statements: Statements) -> None:
+    def __init__(
+        self, connection: aiosqlite.Connection, statements: Statements, triggers: Mapping[str, Sequence[str]]
+    ) -> None:
+        """`triggers` are others' of each table that has some: what these write is no record of an export."""
         self.connection = connection
         self.statements = statements
         self._reals: dict[str, frozenset[str]] = {}
-        self._triggers: Mapping[str, Sequence[str]] = {}
-
-    async def look_for_triggers(self) -> None:
-        """Finds out which tables have triggers of others: what these write is no record of an export."""
-        found = await self.connection.execute_fetchall(self.statements.ledger["triggers"])
-        self._triggers = {
-            name: names
-            for name in self.statements.tables
-            if (names := [trigger for table, trigger in found if folded(table) == folded(name)])
-        }
+        self._triggers = triggers
 
     def insert(self, name: str) -> str:
         """The statement that brings a row in, and leaves one alone that is there."""
@@ -63,8 +57,7 @@ class Rows:
 
     def upsert(self, name: str) -> str:
         """The statement that brings a row in, and changes one that is there where it differs."""
-        table = self.statements.tables[name]
-        return self.statements.of(name, "upsert" if len(table.key) < len(table.columns) else "insert")
+        return self.statements.of(name, "insert" if self.statements.tables[name].is_all_key else "upsert")
 
     async def execute(self, statement: str, name: str, rows: Sequence[Row], positions: Sequence[int]) -> Written:
         """Executes a statement for each row, until one refers to nothing.

@@ -41,9 +41,10 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class SQLiteTable(FoundTable):
-    """`has_rowid` says whether its rowid can be named as the statements do."""
+    """`has_rowid` says whether its rowid can be named as the statements do; `triggers` are others', by their names."""
 
     has_rowid: bool = True
+    triggers: Sequence[str] = ()
     foreign_keys: Sequence[ForeignKey] = ()
 
 
@@ -68,9 +69,12 @@ async def find_tables(connection: aiosqlite.Connection, statements: Statements) 
         is_empty = False
         if any(column.is_mandatory and folded(column.name) not in there for column in table.columns):
             ((is_empty,),) = await connection.execute_fetchall(statements.of(name, "is_empty"))
-        found[name] = _found(table, names, each, indexes.get(name, []), foreign_keys.get(name, []), bool(is_empty))
-        own = [sql for kind, _, owner, sql in schema if kind in ("index", "trigger") and folded(owner) == folded(name)]
-        found[name] = replace(found[name], more=[sql for sql in own if sql is not None])
+        own = [row for row in schema if row[0] in ("index", "trigger") and folded(row[2]) == folded(name)]
+        found[name] = replace(
+            _found(table, names, each, indexes.get(name, []), foreign_keys.get(name, []), bool(is_empty)),
+            more=[sql for *_, sql in own if sql is not None],
+            triggers=[trigger for kind, trigger, *_ in own if kind == "trigger"],
+        )
     return {name: replace(each, dangling=_dangling(each, found)) for name, each in found.items()}
 
 
