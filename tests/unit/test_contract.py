@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from aetl.contract import Contract
 from aetl.contract.values import is_date_time
-from aetl.errors import ConfigurationError
 from aetl.models import Batch
 from tests.exports import event, session
 
@@ -424,16 +422,3 @@ def test_a_verdict_does_not_depend_on_the_neighbours(column: Any, value: Any, is
     assert [at for _, at, _ in judge("t", record, contract=contract)] == ["/a"] * (not is_good)
     beside = judge("t", None, record, {"a": value}, contract=contract)
     assert [at for place, at, _ in beside if place == 1] == ["/a"] * (not is_good)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(None, "cannot be read"), (b"{", "is not JSON"), (b"\xff", "is not JSON"), (b"[]", "cannot be used")],
-    ids=["missing", "cut", "not UTF-8", "no object"],
-)
-def test_a_schema_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
-    path = tmp_path / "own.json"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=rf"own\.json {message}"):
-        Contract.read(path)
